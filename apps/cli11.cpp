@@ -1,4 +1,5 @@
-// The functions of CLI11 that are no templates. With CLI11_COMPILE its headers leave them out; here they are compiled, once.
+// The functions of CLI11 that are no templates. With CLI11_COMPILE its headers leave them out; here they are compiled,
+// once.
 #include <CLI/CLI.hpp>
 #include <CLI/impl/App_inl.hpp>
 #include <CLI/impl/Argv_inl.hpp>

@@ -55,8 +55,8 @@ void set_up(int file) {
   (void)setsockopt(file, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
-// Nobody is asked whether he is there while bytes are on their way to him: the system sends those again and again, for a
-// quarter of an hour. What a machine has got it confirms at once, whatever its server does; one that has no room for
+// Nobody is asked whether he is there while bytes are on their way to him: the system sends those again and again, for
+// a quarter of an hour. What a machine has got it confirms at once, whatever its server does; one that has no room for
 // more answers each time it is asked for some.
 bool is_silent(int file) {
   tcp_info info{};

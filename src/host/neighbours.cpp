@@ -218,10 +218,8 @@ void Neighbours::ask(const AskOthers& wanted) {
     if (work != broker::Work::ready && work != broker::Work::busy) continue;
     const bool even_at_work = offer->second.model.work == broker::Work::busy;
     log::info("host", "'{}' needs the memory of {}: it is asked to go", wanted.model, name);
-    pending_[name] = {.ask = machine_.ask(offer->second, even_at_work),
-                      .offer = offer->second,
-                      .since = now,
-                      .said = now};
+    pending_[name] = {
+        .ask = machine_.ask(offer->second, even_at_work), .offer = offer->second, .since = now, .said = now};
   }
 }
 

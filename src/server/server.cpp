@@ -32,8 +32,8 @@ constexpr const char* kBody = "body";  // among the library's data of an answer
 constexpr const char* kRead = "read";  // what was made of it
 constexpr const char* kArriving = "arriving";
 constexpr std::size_t kWorthCounting = 256 << 10;  // bytes; what smaller ones take is lost in the rest
-using Arriving = std::shared_ptr<ArrivingBody>;  // null: it has arrived
-constexpr double kBytesOfAToken = 4;             // of a request's body, for its share beside others
+using Arriving = std::shared_ptr<ArrivingBody>;    // null: it has arrived
+constexpr double kBytesOfAToken = 4;               // of a request's body, for its share beside others
 
 api::Problem no_key() {
   return {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};

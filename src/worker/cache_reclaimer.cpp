@@ -35,7 +35,7 @@ class CacheReclaimer::Server final : public rpc::Host::Server {
 };
 
 rpc::Host::Client CacheReclaimer::asked_by_process(const std::shared_ptr<CacheReclaimer>& maker,
-                                              std::function<void()> is_loading) {
+                                                   std::function<void()> is_loading) {
   return kj::heap<Server>(maker, std::move(is_loading));
 }
 

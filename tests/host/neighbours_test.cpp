@@ -19,8 +19,7 @@ using namespace std::chrono_literals;
 // A process that shows one model, or none.
 class Holder {
  public:
-  explicit Holder(const std::string& path)
-      : ledger_(broker::MachineLedger::open({.program = "serve", .path = path})) {
+  explicit Holder(const std::string& path) : ledger_(broker::MachineLedger::open({.program = "serve", .path = path})) {
     device::DeviceInfo host;
     host.id = device::host();
     host.memory_is_hosts = true;

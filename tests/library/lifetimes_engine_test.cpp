@@ -230,9 +230,8 @@ TEST(Lifetimes, WhoWaitsForASequenceHearsOfAChatThatCouldNotBeMade) {
   for (int i = 0; i < kTimes; ++i) {
     ChatOptions options;
     options.input_transforms.emplace_back();
-    expect_error(ErrorCode::usage, "empty function", [&] {
-      const Chat chat(model, std::move(options), {.patience = std::chrono::milliseconds::max()});
-    });
+    expect_error(ErrorCode::usage, "empty function",
+                 [&] { const Chat chat(model, std::move(options), {.patience = std::chrono::milliseconds::max()}); });
   }
 }
 

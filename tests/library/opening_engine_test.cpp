@@ -115,8 +115,7 @@ TEST(Opening, QuantizingNeedsAProgramOnceThereIsARuntime) {
   const std::string file = (folder.path() / "quantized.gguf").string();
   expect_error(ErrorCode::io, "no-such-program",
                [&] { (void)quantize_file(kModel, file, "Q8_0", {.program = "/no-such-program"}); });
-  const Quantized made =
-      quantize_file(kModel, file, "Q8_0", {.dry_run = true, .program = binary_path("bin/plimsoll")});
+  const Quantized made = quantize_file(kModel, file, "Q8_0", {.dry_run = true, .program = binary_path("bin/plimsoll")});
   EXPECT_GT(made.tensors, 0U);
 }
 

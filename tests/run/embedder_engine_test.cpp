@@ -281,9 +281,8 @@ TEST(EmbedderTest, AFailureLeavesTheInstanceUsableAndItsMemoryEmpty) {
   const auto before = embedder.embed(inputs);
   expect_error(ErrorCode::usage, "no token",
                [&] { (void)embedder.embed(std::vector<std::vector<engine::Token>>{{}}); });
-  expect_error(ErrorCode::usage, "unknown token", [&] {
-    (void)embedder.embed(std::vector<std::vector<engine::Token>>{{5}, {1 << 30}});
-  });
+  expect_error(ErrorCode::usage, "unknown token",
+               [&] { (void)embedder.embed(std::vector<std::vector<engine::Token>>{{5}, {1 << 30}}); });
   for (engine::SequenceId sequence = 0; sequence < 4; ++sequence)
     EXPECT_EQ(instance->context().last_position(sequence), -1);
   EXPECT_TRUE(same(embedder.embed(inputs), before));

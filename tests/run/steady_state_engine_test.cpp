@@ -22,8 +22,7 @@ TEST_P(SteadyStateTest, ThousandMixedDecodesTakeNothing) {
   options.context.n_seq_max = 4;
   options.context.n_outputs_max = 64;
   options.context.n_threads = 1;
-  const auto instance =
-      run::open(accounting, arch_models_path(std::string(GetParam()) + ".gguf"), options);
+  const auto instance = run::open(accounting, arch_models_path(std::string(GetParam()) + ".gguf"), options);
 
   const workload::MixedFigures figures = workload::run_mixed(*instance, {.decodes = 1000});
 
