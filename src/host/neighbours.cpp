@@ -151,6 +151,7 @@ void Neighbours::look_for_answers(const std::vector<broker::Offer>& there) {
   std::erase_if(pending_, [&](auto& one) {
     Pending& pending = one.second;
     const auto ends = [&](bool is_passed_over, bool whole_process, const char* why) {
+      mutex_.assert_held();
       if (is_passed_over) {
         log::info("host", "{} is passed over: it {}", one.first, why);
         pass_over(pending.offer, whole_process);
