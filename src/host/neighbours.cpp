@@ -174,6 +174,10 @@ void Neighbours::look_for_answers(const std::vector<broker::Offer>& there) {
       case broker::Answer::goes:
         break;
     }
+    // It shows at once that it goes. One that does not has gone and come back since anybody here has looked.
+    if (!pending.answered) pending.answered = now;
+    if (!pending.goes && shown->model.work != broker::Work::going && now - *pending.answered > kLongestAnswer)
+      return ends(false, false, "");
     const bool was_going = std::exchange(pending.goes, pending.goes || shown->model.work == broker::Work::going);
     if (was_going && shown->model.work != broker::Work::going) return ends(true, false, "was wanted again");
     return now - pending.since > kLongestGoing && ends(true, false, "does not go");

@@ -44,7 +44,8 @@ class Neighbours {
     broker::Offer offer{};
     Time since{};
     Time said{};        // last; what nobody says again is of a request that has gone
-    bool goes = false;  // it has said so
+    std::optional<Time> answered{};  // that it goes
+    bool goes = false;               // it was seen to
   };
   void work(const std::stop_token& stop);
   void answer_asks();

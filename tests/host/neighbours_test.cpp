@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <thread>
 
 #include "device/memory_key.hpp"
 
@@ -74,6 +75,18 @@ TEST_F(AskedNeighboursTest, WhoHasGoneAndComeBackIsAskedAnew) {
   holder.shows(broker::Work::ready);  // loaded again, before anybody here has looked
 
   ASSERT_EQ(ask_all(), 1U) << "it is no model that had been wanted again";
+  EXPECT_EQ(holder.is_asked(), 1U);
+}
+
+TEST_F(AskedNeighboursTest, WhoHasGoneAndComeBackUnseenIsAskedAnewByWhoStillWaits) {
+  holder.shows(broker::Work::ready);
+  ASSERT_EQ(ask_all(), 1U);
+  holder.goes();  // and its own requests have had it back at once
+  const auto until = std::chrono::steady_clock::now() + 60s;
+  while (holder.is_asked() == 0 && std::chrono::steady_clock::now() < until) {
+    ASSERT_EQ(ask_all(), 1U);
+    std::this_thread::sleep_for(20ms);
+  }
   EXPECT_EQ(holder.is_asked(), 1U);
 }
 
