@@ -57,13 +57,13 @@ std::optional<std::vector<NvmlProcess>> listed(ListProcesses list, void* handle)
 }
 
 // What a list says of this process: a sum over the card's slices, where it is in several.
-struct OwnUse {
+struct NvmlUse {
   bool is_listed = false;
   std::optional<Bytes> bytes;  // empty: it is listed, and how much it uses is not told
 };
 
-OwnUse own_use_in(const std::vector<NvmlProcess>& processes) {
-  OwnUse own;
+NvmlUse own_use_in(const std::vector<NvmlProcess>& processes) {
+  NvmlUse own;
   bool told = true;
   Bytes sum;
   for (const NvmlProcess& process : processes) {
@@ -121,7 +121,7 @@ void NvmlProbe::read_own_use(void* handle, MemoryReading& reading) const {
     const auto processes = listed(list, handle);
     if (!processes) continue;
     any_list = true;
-    const OwnUse own = own_use_in(*processes);
+    const NvmlUse own = own_use_in(*processes);
     is_listed = is_listed || own.is_listed;
     if (own.bytes) reading.used_by_us = std::max(reading.used_by_us.value_or(Bytes{}), *own.bytes);
   }

@@ -5,15 +5,15 @@
 namespace plimsoll::tracker {
 namespace {
 
-thread_local Scope* innermost = nullptr;
+thread_local Scope* innermost_scope = nullptr;
 
 }  // namespace
 
 Scope::Scope(std::string owner, Phase phase)
-    : here_{.owner = std::move(owner), .phase = phase}, enclosing_(std::exchange(innermost, this)) {}
+    : here_{.owner = std::move(owner), .phase = phase}, enclosing_(std::exchange(innermost_scope, this)) {}
 
 Scope::~Scope() {
-  innermost = enclosing_;
+  innermost_scope = enclosing_;
   if (refusal_) note(std::move(*refusal_));
 }
 
@@ -21,14 +21,14 @@ std::optional<memory::Refusal> Scope::take_refusal() noexcept { return std::exch
 
 const Scope::Current& Scope::current() noexcept {
   static const Current kNobody{};
-  return innermost == nullptr ? kNobody : innermost->here_;
+  return innermost_scope == nullptr ? kNobody : innermost_scope->here_;
 }
 
 void Scope::note(memory::Refusal refusal) noexcept {
-  if (innermost != nullptr) innermost->refusal_ = std::move(refusal);
+  if (innermost_scope != nullptr) innermost_scope->refusal_ = std::move(refusal);
 }
 
-Scope::Joined::Joined(Scope& scope) noexcept : previous_(std::exchange(innermost, &scope)) {}
-Scope::Joined::~Joined() { innermost = previous_; }
+Scope::Joined::Joined(Scope& scope) noexcept : previous_(std::exchange(innermost_scope, &scope)) {}
+Scope::Joined::~Joined() { innermost_scope = previous_; }
 
 }  // namespace plimsoll::tracker
