@@ -25,3 +25,17 @@ if(PLIMSOLL_SANITIZE)
   add_compile_options(${flags})
   add_link_options(${flags})
 endif()
+
+# Sources of one target compiled several at a time. Most of what a source costs is the headers: those of the libraries, and what
+# GCC does with a precompiled one. Names in an anonymous namespace meet those of the other sources: where two are the same, one of
+# them is renamed, or the source is compiled by itself (SKIP_UNITY_BUILD_INCLUSION).
+function(plimsoll_compile_in_units target)
+  cmake_parse_arguments(UNITS "" "AT_A_TIME" "" ${ARGN})
+  if(NOT UNITS_AT_A_TIME)
+    set(UNITS_AT_A_TIME 8)
+  endif()
+  # Paths within a unit are those within the checkout, so that the compiler cache knows it in another one.
+  set_target_properties(${target} PROPERTIES
+    UNITY_BUILD ${PLIMSOLL_UNITY} UNITY_BUILD_BATCH_SIZE ${UNITS_AT_A_TIME} UNITY_BUILD_RELOCATABLE ON)
+  target_include_directories(${target} PRIVATE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+endfunction()

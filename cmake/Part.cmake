@@ -47,6 +47,7 @@ function(plimsoll_add_part name)
   target_link_libraries(plimsoll_${name} PUBLIC ${PART_DEPENDS} ${PART_LIBRARIES}
                         PRIVATE $<BUILD_INTERFACE:plimsoll_compile> ${PART_PRIVATE_LIBRARIES})
   target_compile_features(plimsoll_${name} PUBLIC cxx_std_23)
+  plimsoll_compile_in_units(plimsoll_${name})
   if(PART_WITH_JSON)
     plimsoll_precompile(plimsoll_${name} WITH_JSON)
   else()

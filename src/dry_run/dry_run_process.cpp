@@ -89,7 +89,7 @@ int serve_dry_runs(int in, int out) {
   std::string pending;
   char buffer[65536];
   for (;;) {
-    const ssize_t count = read(in, buffer, sizeof buffer);
+    const ssize_t count = ::read(in, buffer, sizeof buffer);
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return 0;
     pending.append(buffer, static_cast<std::size_t>(count));

@@ -11,12 +11,12 @@ namespace {
 
 constexpr Integer kMostRepeated = Integer{1} << 40;
 
-constexpr const char* kSigns[] = {"+", "-", "*", "/", "//", "%", "**"};
+constexpr const char* kOperatorSigns[] = {"+", "-", "*", "/", "//", "%", "**"};
 
 [[noreturn]] void fail_operator(Operator op, const Value& left, const Value& right) {
   if (left.undefined() != nullptr) fail_undefined(left);
   if (right.undefined() != nullptr) fail_undefined(right);
-  fail("'{}' does not take a '{}' and a '{}'", kSigns[static_cast<int>(op)], type_name(left), type_name(right));
+  fail("'{}' does not take a '{}' and a '{}'", kOperatorSigns[static_cast<int>(op)], type_name(left), type_name(right));
 }
 
 Value floor_division(Integer a, Integer b, bool remainder) {

@@ -20,7 +20,7 @@ namespace {
 // Pinned memory is had in blocks: drivers limit how large one may be, and a smaller one is found more easily.
 constexpr std::size_t kBlock = std::size_t{256} << 20U;
 constexpr std::size_t kAlignment = 256;
-constexpr std::size_t kMostThreads = 8;
+constexpr std::size_t kMostCopyThreads = 8;
 
 std::size_t aligned(std::size_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -111,7 +111,7 @@ bool KeptWeights::read_back(const std::vector<UploadedWeight>& weights) {
   };
   {
     std::vector<std::jthread> helpers;
-    const auto count = std::min(static_cast<std::size_t>(engine::default_threads()), kMostThreads);
+    const auto count = std::min(static_cast<std::size_t>(engine::default_threads()), kMostCopyThreads);
     try {
       while (helpers.size() + 1 < count) helpers.emplace_back(read);
     } catch (const std::exception&) {  // no thread for it: this one does it
