@@ -256,7 +256,7 @@ class Dispatcher {
     std::string model;
     Claim claim;
     Time since;
-    bool is_asked_to_go = false;
+    std::optional<Time> asked_to_go{};  // since then
     std::string tenant{};  // in whose name: the claim's, or of one that take_another() gave its request's
     double weight = 1;
     std::optional<Time> wants_more{};  // when it asked for another one and got none, last
@@ -270,6 +270,8 @@ class Dispatcher {
   void grant_slots(Time now);
   void leave(const Ticket& ticket);
   void order(Time now);
+  struct Coming;
+  [[nodiscard]] std::map<std::string, Coming> slots_that_come(Time now);
   void preempt(Time now);
   [[nodiscard]] std::optional<TicketId> lease_for(const Ticket& ticket, Time now);
   [[nodiscard]] bool is_promised(const std::string& model) const;
