@@ -195,6 +195,9 @@ class Dispatcher {
   // When decide() should be called even if nothing happens.
   [[nodiscard]] std::optional<Time> next_look() const;
 
+  // It waits for its model, while one is loaded or goes: nothing is decided for it meanwhile.
+  [[nodiscard]] bool is_held_up(TicketId ticket) const;
+
   [[nodiscard]] ModelState state(const std::string& model) const;
   // Somebody waits for it, or the host itself wants it loaded.
   [[nodiscard]] bool is_wanted(const std::string& model) const;
