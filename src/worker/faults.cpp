@@ -56,6 +56,11 @@ void fault_at(std::span<const engine::Token> tokens) {
   }
 }
 
+void fault_when_taken(std::span<const engine::Token> tokens) {
+  const std::optional<Fault>& asked = fault();
+  if (asked && asked->how == "taken" && std::ranges::contains(tokens, asked->token)) std::abort();
+}
+
 void fault_while_loading() {
   while (fault() && fault()->how == "hang") (void)pause();
 }

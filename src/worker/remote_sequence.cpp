@@ -7,6 +7,7 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "remote_call.hpp"
 #include "remote_work.hpp"
 #include "snapshots.hpp"
 #include "worker/rpc_errors.hpp"
@@ -124,14 +125,7 @@ bool RemoteSequence::be_there_in(const std::shared_ptr<OpenModel>& open, std::sp
 }
 
 void RemoteSequence::be_there() const {
-  for (;;) {
-    const std::shared_ptr<OpenModel> open = model_.open();
-    try {
-      (void)be_there_in(open, tokens_);
-      return;
-    } catch (const WorkerGone&) {  // the next life
-    }
-  }
+  (void)in_some_life(model_, [&](const std::shared_ptr<OpenModel>& open) { return be_there_in(open, tokens_); });
 }
 
 rpc::Sequence::Client RemoteSequence::client() const {
@@ -144,18 +138,15 @@ rpc::Sequence::Client RemoteSequence::client() const {
 // What `ask` gives of the sequence in the life of now; asked again in the next one where that ends meanwhile.
 template <class Ask>
 auto RemoteSequence::ask(Ask&& ask) const {
-  for (;;) {
-    be_there();
-    try {
-      return as_ours([&] {
-        return model_.loop().run([&] {
-          rpc::Sequence::Client sequence = client();
-          return ask(sequence);
-        });
+  return in_some_life(model_, [&](const std::shared_ptr<OpenModel>& open) {
+    (void)be_there_in(open, tokens_);
+    return as_ours([&] {
+      return model_.loop().run([&] {
+        rpc::Sequence::Client sequence = client();
+        return ask(sequence);
       });
-    } catch (const WorkerGone&) {
-    }
-  }
+    });
+  });
 }
 
 void RemoteSequence::append(std::span<const engine::Token> tokens) {
