@@ -44,7 +44,7 @@ struct Death {
   bool by_itself = true;
 };
 
-// What is told of a process, on its supervisor's thread.
+// What is told of a process, on its supervisor's thread. What it throws is logged, and ends nothing but as it says.
 class WorkerObserver {
  public:
   virtual ~WorkerObserver() = default;
@@ -112,6 +112,10 @@ class WorkerProcess {
   void end_what_hangs(Life& life) const;
   void disconnect(Life& life);
   void give_up(const Error& why);
+  void give_up_supervising(const char* why) noexcept;
+  template <class Tell>
+  void without_throwing(Tell&& tell) const noexcept;
+  [[nodiscard]] std::string hindrance() const;
   [[nodiscard]] bool waits_before_next_life(std::chrono::milliseconds wait);
   [[nodiscard]] bool waits_until_unhindered();
   [[noreturn]] void throw_why_not() const;

@@ -5,7 +5,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -23,6 +26,22 @@ struct Nobody final : WorkerObserver {
   void gives_up(const Error&) override {}
   void gave_up(const Error&) override {}
 };
+
+// Who has troubles of its own whenever it hears of one.
+struct Troubled final : WorkerObserver {
+  void died(const Life&, const Death&) override { throw std::runtime_error("a probe does not answer"); }
+  void make_again(const std::shared_ptr<Life>&) override {}
+  void is_back() override {}
+  void gives_up(const Error&) override { throw std::runtime_error("no memory"); }
+  void gave_up(const Error&) override { throw 1; }
+};
+
+void wait_until(const std::function<bool()>& is_so) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!is_so() && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ASSERT_TRUE(is_so());
+}
 
 std::ptrdiff_t descriptors() {
   return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
@@ -67,6 +86,33 @@ TEST(WorkerProcessTest, AProcessOfAnotherVersionIsRefused) {
   process.start();
   RemoteModel model(loop, process, asked, nullptr);
   test::expect_error(ErrorCode::unsupported, "both have to be the same", [&] { model.load(); });
+}
+
+TEST(WorkerProcessTest, WhoThrowsWhenItHearsOfADeathEndsNothing) {
+  RpcLoop loop;
+  Troubled troubled;
+  WorkerOptions options = worker_options();
+  options.most_deaths = 2;
+  WorkerProcess process(loop, options, troubled);
+  process.start();
+  ASSERT_TRUE(process.kill());
+  wait_until([&] { return process.restarts() == 1 && process.life_at_once() != nullptr; });
+  ASSERT_TRUE(process.kill());
+  wait_until([&] { return process.has_failed(); });
+  test::expect_error(ErrorCode::engine_failed, "has died 2 times", [&] { (void)process.life(); });
+}
+
+TEST(WorkerProcessTest, AHindranceThatThrowsIsOne) {
+  RpcLoop loop;
+  Nobody nobody;
+  WorkerOptions options = worker_options();
+  options.patience = std::chrono::milliseconds(0);
+  options.hindrance = []() -> std::string { throw std::runtime_error("no descriptor is left"); };
+  WorkerProcess process(loop, options, nobody);
+  process.start();
+  ASSERT_TRUE(process.kill());
+  wait_until([&] { return process.has_failed(); });
+  test::expect_error(ErrorCode::io, "no descriptor is left", [&] { (void)process.life(); });
 }
 
 // 300 of them are 600: see raise_descriptor_limit(). A socket pair has no name, so that no path is too long for it.
