@@ -58,7 +58,9 @@ void fault_at(std::span<const engine::Token> tokens) {
 
 void fault_when_taken(std::span<const engine::Token> tokens) {
   const std::optional<Fault>& asked = fault();
-  if (asked && asked->how == "taken" && std::ranges::contains(tokens, asked->token)) std::abort();
+  if (!asked || !std::ranges::contains(tokens, asked->token)) return;
+  if (asked->how == "taken") std::abort();
+  while (asked->how == "stuck") (void)pause();
 }
 
 void fault_while_loading() {

@@ -82,10 +82,10 @@ std::unique_ptr<RemoteSequence> RemoteSequence::load(RemoteModel& model, const r
           auto call = client->restoreRequest();
           write(call.initSnapshot(), kj::mv(*packed));
           call.setWeight(made->weight_);
-          return call.send().then([there](auto&& done) {
+          return model.in_time<State>(*there->open, call.send().then([there](auto&& done) {
             there->sequence = done.getSequence();
             return state_of(done.getState());
-          });
+          }));
         }
         return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
       });
@@ -143,7 +143,7 @@ auto RemoteSequence::ask(Ask&& ask) const {
     return as_ours([&] {
       return model_.loop().run([&] {
         rpc::Sequence::Client sequence = client();
-        return ask(sequence);
+        return model_.in_time(*open, ask(sequence));
       });
     });
   });
@@ -200,8 +200,9 @@ bool RemoteSequence::becomes_copy(const RemoteSequence& other) {
       return model_.loop().run([&] {
         auto call = client().copyFromRequest();
         call.setOther(other.client());
-        return call.send().then(
-            [](auto&& done) { return std::pair(state_of(done.getState()), tokens_of(done.getTokens())); });
+        return model_.in_time(*here->open, call.send().then([](auto&& done) {
+          return std::pair(state_of(done.getState()), tokens_of(done.getTokens()));
+        }));
       });
     });
     set(state);

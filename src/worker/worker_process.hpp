@@ -66,7 +66,7 @@ struct WorkerOptions {
   // A later life that loads, and for so long (or twice as long as a model's first load took, where that is longer) does
   // not go on with it, is ended, which is a death.
   std::chrono::milliseconds most_silence = std::chrono::seconds(30);
-  // A life that does not do what waits for one batch at most (a conversation that is made, saved or left) is ended,
+  // A life that does not do what waits for one batch at most (a conversation is made, changed, saved or left) is ended,
   // which is a death. Heuristic: a batch of 2048 tokens takes so long where one core computes a token of a prompt in a
   // second. Limits::most_decode_time is for what is known to be faster.
   std::chrono::milliseconds most_to_answer = std::chrono::minutes(30);
