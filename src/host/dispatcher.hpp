@@ -192,6 +192,9 @@ class Dispatcher {
   [[nodiscard]] std::vector<Decision> give_up(ErrorCode code, const std::string& why, Time now);
   // Somebody waits for memory, so the next decide() depends on what is free.
   [[nodiscard]] bool needs_capacity() const;
+  // The clock may have been set back: what lies ahead is now, and is not waited for until the clock is there again.
+  // decide() does so itself.
+  void mend_times(Time now);
   // When decide() should be called even if nothing happens.
   [[nodiscard]] std::optional<Time> next_look() const;
 
@@ -274,7 +277,7 @@ class Dispatcher {
   void leave(const Ticket& ticket);
   void order(Time now);
   struct Coming;
-  [[nodiscard]] std::map<std::string, Coming> slots_that_come(Time now);
+  [[nodiscard]] std::map<std::string, Coming> slots_that_come(Time now) const;
   void preempt(Time now);
   [[nodiscard]] std::optional<TicketId> lease_for(const Ticket& ticket, Time now);
   [[nodiscard]] bool is_promised(const std::string& model) const;

@@ -20,9 +20,6 @@ constexpr std::chrono::seconds kLongestToGo{5};
 
 // A tenant's tickets follow one another in its virtual time, each by what the one before it is expected to take.
 void Dispatcher::order(Time now) {
-  for (Ticket& ticket : tickets_) {
-    if (!ticket.since || now < *ticket.since) ticket.since = now;  // also where the clock was set back
-  }
   if (!has_claims_) return;
   const auto priority = [&](const Ticket& ticket) { return ticket.claim.priority + (now - *ticket.since) / kAging; };
   std::ranges::stable_sort(
@@ -71,11 +68,10 @@ struct Dispatcher::Coming {
   std::optional<Time> until{};
 };
 
-std::map<std::string, Dispatcher::Coming> Dispatcher::slots_that_come(Time now) {
+std::map<std::string, Dispatcher::Coming> Dispatcher::slots_that_come(Time now) const {
   std::map<std::string, Coming> out;
-  for (auto& [id, lease] : leases_) {
+  for (const auto& [id, lease] : leases_) {
     if (!lease.asked_to_go) continue;
-    if (now < *lease.asked_to_go) lease.asked_to_go = now;  // the clock was set back
     const Time until = *lease.asked_to_go + kLongestToGo;
     if (now >= until) continue;
     Coming& coming = out[lease.model];

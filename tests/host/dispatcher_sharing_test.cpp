@@ -132,6 +132,22 @@ end 4 => grant 2
 )");
 }
 
+TEST(DispatcherSharingTest, ATimeSliceEndsThoughTheClockIsSetBack) {
+  expect_played(R"(
+budget 100
+model a 60
+ask 1 a for=x yields => load a
+ready a => grant 1
+wait 1000 =>
+wait -3600000 =>
+ask 2 a for=y priority=1 =>
+wait 1999 =>
+wait 1 => preempt 1 for 2
+wait -3600000 =>
+yield 1 as 3 => grant 2
+)");
+}
+
 TEST(DispatcherSharingTest, NobodyGivesWayToItsEqualNorWhoCannot) {
   expect_played(R"(
 budget 100
