@@ -82,20 +82,31 @@ WorkerProcess::~WorkerProcess() {
 }
 
 void WorkerProcess::start() {
-  (void)begin_life();
+  const std::shared_ptr<Life> life = begin_life();
   {
     const std::lock_guard lock(mutex_);
     is_ready_ = true;
   }
-  supervisor_ = std::thread([this] {
-    try {
-      supervise();
-    } catch (const std::exception& error) {
-      give_up_supervising(error.what());
-    } catch (...) {
-      give_up_supervising("something was thrown that is no exception");
+  try {
+    supervisor_ = std::thread([this] {
+      try {
+        supervise();
+      } catch (const std::exception& error) {
+        give_up_supervising(error.what());
+      } catch (...) {
+        give_up_supervising("something was thrown that is no exception");
+      }
+    });
+  } catch (...) {  // what is connected is the loop's to end
+    {
+      const std::lock_guard lock(mutex_);
+      life_ = nullptr;
+      is_ready_ = false;
     }
-  });
+    life->process.kill();
+    disconnect(*life);
+    throw;
+  }
 }
 
 // Watching alone is the rule where the system leaves no groups to us.
