@@ -99,7 +99,9 @@ void SwapSpace::drop_memory(std::uint64_t id) {
   if (!entry) return;
   std::error_code ignored;
   if (!entry->file.empty()) fs::remove(entry->file, ignored);
-  put_tokens(id, std::move(entry->swapped_out.snapshot));
+  run::SequenceSnapshot tokens_alone = std::move(entry->swapped_out.snapshot);
+  entry.reset();  // what is charged for it is free for them
+  put_tokens(id, std::move(tokens_alone));
 }
 
 void SwapSpace::set_limits(Bytes memory, Bytes disk) {
