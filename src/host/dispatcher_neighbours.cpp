@@ -72,9 +72,7 @@ bool Dispatcher::leaves_room(const Asked& asked, const std::string& later, const
 
 bool Dispatcher::is_held_up(TicketId ticket) const {
   const auto found = std::ranges::find(tickets_, ticket, &Ticket::id);
-  if (found == tickets_.end() || is_resident(model(found->model).state)) return false;
-  const auto is_for_it = [&](const auto& victim) { return victim.second == found->model; };
-  return in_transition() || std::ranges::any_of(draining_for_, is_for_it);
+  return found != tickets_.end() && !is_resident(model(found->model).state) && in_transition();
 }
 
 void Dispatcher::look_again_by(Time at) { look_again_ = std::min(look_again_.value_or(at), at); }
