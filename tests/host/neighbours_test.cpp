@@ -44,9 +44,9 @@ class Holder {
   [[nodiscard]] std::size_t is_asked() const { return ledger_->asked().size(); }
   // Beside what it has, and what others wait for.
   [[nodiscard]] bool may_have_more() {
-    const std::vector<broker::Want> wants{{.account = account_, .more = Bytes{500}, .free = Bytes{2000}}};
+    const std::vector<broker::Want> wants{{.account = account_, .more = 1_GiB, .free = 2_GiB}};
     if (!ledger_->reserve(ledger_->moment(), wants)) return false;
-    ledger_->release(account_, Bytes{500});
+    ledger_->release(account_, 1_GiB);
     return true;
   }
   void goes() {
@@ -130,7 +130,7 @@ TEST_F(AskedNeighboursTest, WhatOthersHaveGivenBackStaysWhileAnotherModelIsLoade
   queue.want("another");
   const std::optional<Job> job = queue.next_at_once();
   ASSERT_TRUE(job && std::holds_alternative<Load>(job->task));
-  const AskOthers wanted{.ticket = 2, .model = "ours", .offers = {}, .needs = {{device::host(), Bytes{1000}}}};
+  const AskOthers wanted{.ticket = 2, .model = "ours", .offers = {}, .needs = {{device::host(), 2_GiB}}};
   neighbours.start(queue, [] { return std::map<std::string, std::string>(); });
   {
     const Queue::Request waits(queue, "ours", {}, true);  // the second ticket
