@@ -263,7 +263,7 @@ class Dispatcher {
     Claim claim;
     Time since;
     std::optional<Time> asked_to_go{};  // since then
-    std::string tenant{};  // in whose name: the claim's, or of one that take_another() gave its request's
+    std::string tenant{};               // in whose name: the claim's, or of one that take_another() gave its request's
     double weight = 1;
     std::optional<Time> wants_more{};  // when it asked for another one and got none, last
   };

@@ -12,8 +12,8 @@ namespace {
 
 // Waiting that long counts as one priority more. Who gives way for that alone has had its slot as long.
 constexpr std::chrono::minutes kAging{1};
-// A lease that is asked to go says so behind the batch that it computes. One with several answers, or in the middle of a
-// prompt that is told, does not for as long as those take: another one is asked then. Heuristic.
+// A lease that is asked to go says so behind the batch that it computes. One with several answers, or in the middle of
+// a prompt that is told, does not for as long as those take: another one is asked then. Heuristic.
 constexpr std::chrono::seconds kLongestToGo{5};
 
 }  // namespace

@@ -43,7 +43,7 @@ class Neighbours {
     std::uint64_t ask = 0;
     broker::Offer offer{};
     Time since{};
-    Time said{};        // last; what nobody says again is of a request that has gone
+    Time said{};                     // last; what nobody says again is of a request that has gone
     std::optional<Time> answered{};  // that it goes
     bool goes = false;               // it was seen to
   };

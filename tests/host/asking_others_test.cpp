@@ -18,8 +18,8 @@ using broker::MachineLedger;
 
 constexpr int kModels = 40;  // more than can be asked at once
 
-// Another process: it lets go whatever it is asked for. `comes_back`: so often at first its own requests have had a model
-// again before anybody has looked.
+// Another process: it lets go whatever it is asked for. `comes_back`: so often at first its own requests have had a
+// model again before anybody has looked.
 class Obliging {
  public:
   explicit Obliging(const std::string& path, int models = kModels, int comes_back = 0)

@@ -13,10 +13,8 @@ namespace {
 plan::ModelPlan plan_of(const std::string& name, std::uint64_t bytes) {
   plan::ModelPlan plan;
   plan.name = name;
-  plan.entries.push_back({.device = device::DeviceId{"GPU0"},
-                          .buffer = "GPU0",
-                          .stage = memory::Stage::weights,
-                          .bytes = Bytes{bytes}});
+  plan.entries.push_back(
+      {.device = device::DeviceId{"GPU0"}, .buffer = "GPU0", .stage = memory::Stage::weights, .bytes = Bytes{bytes}});
   return plan;
 }
 
