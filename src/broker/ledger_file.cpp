@@ -150,6 +150,11 @@ std::expected<LedgerFile, std::string> LedgerFile::open(const Location& location
   return file;
 }
 
+bool LedgerFile::is_there(const Location& location) noexcept {
+  struct stat found{};
+  return ::lstat(location.path.c_str(), &found) == 0 || errno != ENOENT;
+}
+
 std::optional<std::string> LedgerFile::check_owner() const {
   struct stat found{};
   if (::fstat(file_, &found) != 0) return why(location_.path);

@@ -19,6 +19,8 @@ class LedgerFile {
   enum class For { standing_in, looking };  // looking makes no file, repairs nothing
   // The error is a sentence without a full stop.
   [[nodiscard]] static std::expected<LedgerFile, std::string> open(const Location& location, For purpose);
+  // Something lies there, whatever it is.
+  [[nodiscard]] static bool is_there(const Location& location) noexcept;
   LedgerFile(LedgerFile&& other) noexcept;
   LedgerFile& operator=(LedgerFile&& other) noexcept;
   ~LedgerFile();

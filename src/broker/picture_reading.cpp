@@ -1,6 +1,5 @@
 // The ledger as a value, for who only looks.
 #include <algorithm>
-#include <cerrno>
 
 #include "broker/machine_ledger.hpp"
 
@@ -80,7 +79,7 @@ std::expected<Picture, std::string> picture_of_machine(const std::string& asked)
   for (const Location& place : places) {
     const auto file = LedgerFile::open(place, LedgerFile::For::looking);
     if (!file) {
-      if (errno != ENOENT && why.empty()) why = file.error();
+      if (why.empty() && LedgerFile::is_there(place)) why = file.error();
       continue;
     }
     Picture out{.path = place.path};

@@ -78,6 +78,8 @@ class Asking {
   struct Asked {
     std::uint64_t id = 0;
     Time since{};
+    std::optional<Time> answered{};  // that it goes
+    bool goes = false;               // it was seen to
   };
 
   [[nodiscard]] std::vector<broker::Offer> candidates() const {
@@ -144,7 +146,7 @@ class Asking {
         all_gone = false;
         if (!asked_.contains(key_of(one))) {
           if (has_place_for_more(chosen)) ask(one);
-        } else if (!is_going(one)) {
+        } else if (!is_going(one, shown->model.work)) {
           let_be(one);
           return false;
         }
@@ -156,12 +158,19 @@ class Asking {
     }
   }
 
-  [[nodiscard]] bool is_going(const broker::Offer& offer) {
-    const Asked& asked = asked_.at(key_of(offer));
-    const auto waited = std::chrono::steady_clock::now() - asked.since;
+  // False: it does not, and is passed over, or has come back since it went, and may be asked anew. One that goes shows
+  // that at once: where nobody here has seen it, it was too quick.
+  [[nodiscard]] bool is_going(const broker::Offer& offer, broker::Work shown) {
+    const Time now = std::chrono::steady_clock::now();
+    Asked& asked = asked_.at(key_of(offer));
     const broker::Answer answer = machine_.answer_to(asked.id);
-    if (answer == broker::Answer::goes && waited < kLongestGoing) return true;
-    if (answer == broker::Answer::none && waited < kLongestAnswer) return true;
+    if (answer == broker::Answer::none && now - asked.since < kLongestAnswer) return true;
+    const Time first = first_asked_.try_emplace(key_of(offer), asked.since).first->second;
+    if (answer == broker::Answer::goes && now - first < kLongestGoing) {
+      if (!asked.answered) asked.answered = now;
+      if (shown == broker::Work::going) return asked.goes = true;
+      return !asked.goes && now - *asked.answered < kLongestAnswer;
+    }
     const bool whole_process = answer == broker::Answer::none || answer == broker::Answer::nobody;
     passed_over_.insert({offer.process, whole_process ? "" : offer.model.name});
     return false;
@@ -170,6 +179,7 @@ class Asking {
   broker::MachineLedger& machine_;
   const MissingMemory& shortage_;
   std::map<Key, Asked> asked_;
+  std::map<Key, Time> first_asked_;  // who goes and comes back again and again is passed over
   std::set<Key> passed_over_;
 };
 

@@ -63,7 +63,13 @@ std::optional<run::SequenceSnapshot> ConversationStore::save(ConversationId id,
   if (!idle) {
     std::optional<SwapSpace::Swapped> swapped_out = swap_space_.take(id);
     if (!swapped_out) return std::nullopt;
-    run::SequenceSnapshot copy = swapped_out->snapshot;  // charged as long as the other is
+    std::optional<run::SequenceSnapshot> copy;
+    try {
+      copy = swapped_out->snapshot;  // charged as long as the other is
+    } catch (...) {
+      swap_space_.put_back(id, std::move(*swapped_out));
+      throw;
+    }
     swap_space_.put_back(id, std::move(*swapped_out));
     return copy;
   }
@@ -250,17 +256,23 @@ run::Conversation ConversationStore::acquire(Resident& resident, std::optional<C
     try {
       return bring_back(*resident.model, back->snapshot, is_memory_of_use);
     } catch (...) {
-      // A cache that sequences share may be full of idle conversations; where it is full of others, this one is
-      // decoded again once they leave it room.
-      const bool shares = resident.model->context_facts().kv_unified;
-      if (shares && swap_out_one(resident, {})) continue;
-      if (shares && back->snapshot.decoded > 0 && back->snapshot.is_text()) {
-        back->snapshot.decoded = 0;
-        continue;
-      }
+      if (fits_better_now(resident, back->snapshot)) continue;
       swap_space_.put_back(*id, std::move(*back));
       throw;
     }
+  }
+}
+
+// A cache that sequences share may be full of idle conversations; where it is full of others, this one is decoded again
+// once they leave it room.
+bool ConversationStore::fits_better_now(Resident& resident, run::SequenceSnapshot& snapshot) noexcept {
+  try {
+    if (!resident.model->context_facts().kv_unified) return false;
+    if (swap_out_one(resident, {})) return true;
+    return snapshot.is_text() && std::exchange(snapshot.decoded, 0) > 0;
+  } catch (const std::exception& error) {
+    log::warn("host", "no room is made in the cache of '{}': {}", resident.name, error.what());
+    return false;
   }
 }
 
@@ -318,7 +330,7 @@ std::optional<run::Conversation> ConversationStore::copy_of_idle(Resident& resid
 }
 
 std::optional<run::Conversation> ConversationStore::copy_of_swapped(Resident& resident, ConversationId id) {
-  std::optional<SwapSpace::Swapped> back = swap_space_.take(id);
+  std::optional<SwapSpace::Swapped> back = swap_space_.take_for_another(id);
   if (!back) return std::nullopt;
   std::optional<run::Conversation> copy;
   try {

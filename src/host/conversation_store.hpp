@@ -77,6 +77,7 @@ class ConversationStore {
   [[nodiscard]] std::optional<run::Conversation> copy_of(Resident& resident, ConversationId id);
   [[nodiscard]] std::optional<run::Conversation> copy_of_idle(Resident& resident, Idle& idle);
   [[nodiscard]] std::optional<run::Conversation> copy_of_swapped(Resident& resident, ConversationId id);
+  [[nodiscard]] bool fits_better_now(Resident& resident, run::SequenceSnapshot& snapshot) noexcept;
   void make_a_sequence_free(Resident& resident, std::optional<ConversationId> but_not_of = std::nullopt);
   [[nodiscard]] std::vector<ConversationId> all_of(const std::string& model) const;
   void for_each_of(const std::string& model, const std::function<void(ConversationId)>& work) PLIMSOLL_EXCLUDES(mutex_);

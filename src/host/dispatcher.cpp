@@ -285,7 +285,19 @@ void Dispatcher::evict_idle(Time now) {
   }
 }
 
+void Dispatcher::mend_times(Time now) {
+  for (auto& [name, one] : models_) one.last_used = std::min(one.last_used, now);
+  for (auto& [id, lease] : leases_) {
+    lease.since = std::min(lease.since, now);
+    for (std::optional<Time>* const at : {&lease.asked_to_go, &lease.wants_more}) {
+      if (*at) *at = std::min(**at, now);
+    }
+  }
+  for (Ticket& ticket : tickets_) ticket.since = std::min(ticket.since.value_or(now), now);
+}
+
 std::vector<Decision> Dispatcher::decide(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now) {
+  mend_times(now);
   refuse_failed(now);
   order(now);
   grant_slots(now);

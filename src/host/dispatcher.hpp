@@ -192,8 +192,14 @@ class Dispatcher {
   [[nodiscard]] std::vector<Decision> give_up(ErrorCode code, const std::string& why, Time now);
   // Somebody waits for memory, so the next decide() depends on what is free.
   [[nodiscard]] bool needs_capacity() const;
+  // The clock may have been set back: what lies ahead is now, and is not waited for until the clock is there again.
+  // decide() does so itself.
+  void mend_times(Time now);
   // When decide() should be called even if nothing happens.
   [[nodiscard]] std::optional<Time> next_look() const;
+
+  // It waits for its model, while one is loaded or goes: nothing is decided for it meanwhile.
+  [[nodiscard]] bool is_held_up(TicketId ticket) const;
 
   [[nodiscard]] ModelState state(const std::string& model) const;
   // Somebody waits for it, or the host itself wants it loaded.
@@ -256,8 +262,8 @@ class Dispatcher {
     std::string model;
     Claim claim;
     Time since;
-    bool is_asked_to_go = false;
-    std::string tenant{};  // in whose name: the claim's, or of one that take_another() gave its request's
+    std::optional<Time> asked_to_go{};  // since then
+    std::string tenant{};               // in whose name: the claim's, or of one that take_another() gave its request's
     double weight = 1;
     std::optional<Time> wants_more{};  // when it asked for another one and got none, last
   };
@@ -270,6 +276,8 @@ class Dispatcher {
   void grant_slots(Time now);
   void leave(const Ticket& ticket);
   void order(Time now);
+  struct Coming;
+  [[nodiscard]] std::map<std::string, Coming> slots_that_come(Time now) const;
   void preempt(Time now);
   [[nodiscard]] std::optional<TicketId> lease_for(const Ticket& ticket, Time now);
   [[nodiscard]] bool is_promised(const std::string& model) const;

@@ -70,6 +70,11 @@ bool Dispatcher::leaves_room(const Asked& asked, const std::string& later, const
   return trial.fits();
 }
 
+bool Dispatcher::is_held_up(TicketId ticket) const {
+  const auto found = std::ranges::find(tickets_, ticket, &Ticket::id);
+  return found != tickets_.end() && !is_resident(model(found->model).state) && in_transition();
+}
+
 void Dispatcher::look_again_by(Time at) { look_again_ = std::min(look_again_.value_or(at), at); }
 
 bool Dispatcher::yield(const std::string& name, bool even_at_work) {

@@ -12,14 +12,14 @@ namespace {
 
 // Waiting that long counts as one priority more. Who gives way for that alone has had its slot as long.
 constexpr std::chrono::minutes kAging{1};
+// A lease that is asked to go says so behind the batch that it computes. One with several answers, or in the middle of
+// a prompt that is told, does not for as long as those take: another one is asked then. Heuristic.
+constexpr std::chrono::seconds kLongestToGo{5};
 
 }  // namespace
 
 // A tenant's tickets follow one another in its virtual time, each by what the one before it is expected to take.
 void Dispatcher::order(Time now) {
-  for (Ticket& ticket : tickets_) {
-    if (!ticket.since || now < *ticket.since) ticket.since = now;  // also where the clock was set back
-  }
   if (!has_claims_) return;
   const auto priority = [&](const Ticket& ticket) { return ticket.claim.priority + (now - *ticket.since) / kAging; };
   std::ranges::stable_sort(
@@ -53,7 +53,7 @@ std::optional<TicketId> Dispatcher::lease_for(const Ticket& ticket, Time now) {
     return std::tuple(lease.claim.priority, lease.claim.priority < ticket.claim.priority ? -age : age);
   };
   for (const auto& [id, lease] : leases_) {
-    if (lease.model != ticket.model || !lease.claim.may_give_way || lease.is_asked_to_go) continue;
+    if (lease.model != ticket.model || !lease.claim.may_give_way || lease.asked_to_go) continue;
     if (const Time at = gives_way_at(lease); now < at)
       preempt_at_ = std::min(preempt_at_.value_or(at), at);
     else if (!found || rank(id) < rank(*found))
@@ -62,21 +62,42 @@ std::optional<TicketId> Dispatcher::lease_for(const Ticket& ticket, Time now) {
   return found;
 }
 
+// Slots of a model that are on their way to who waits for them, and when the first of them counts no more.
+struct Dispatcher::Coming {
+  std::size_t slots = 0;
+  std::optional<Time> until{};
+};
+
+std::map<std::string, Dispatcher::Coming> Dispatcher::slots_that_come(Time now) const {
+  std::map<std::string, Coming> out;
+  for (const auto& [id, lease] : leases_) {
+    if (!lease.asked_to_go) continue;
+    const Time until = *lease.asked_to_go + kLongestToGo;
+    if (now >= until) continue;
+    Coming& coming = out[lease.model];
+    ++coming.slots;
+    coming.until = std::min(coming.until.value_or(until), until);
+  }
+  return out;
+}
+
 // For each ticket that waits for a slot of a ready model, unless one is on its way to it.
 void Dispatcher::preempt(Time now) {
   preempt_at_.reset();
-  std::map<std::string, std::size_t> on_their_way;  // slots, by model
-  for (const auto& [id, lease] : leases_) on_their_way[lease.model] += lease.is_asked_to_go ? 1 : 0;
+  const auto look_again = [&](Time at) { preempt_at_ = std::min(preempt_at_.value_or(at), at); };
+  std::map<std::string, Coming> on_their_way = slots_that_come(now);
   for (const Ticket& ticket : tickets_) {
     const Model& wanted = model(ticket.model);
     if (!ticket.needs_slot || wanted.state != ModelState::ready || wanted.yielding || wanted.broken) continue;
-    if (std::size_t& coming = on_their_way[ticket.model]; coming > 0) {
-      --coming;
+    if (Coming& coming = on_their_way[ticket.model]; coming.slots > 0) {
+      --coming.slots;
+      look_again(*coming.until);
       continue;
     }
     const auto lease = lease_for(ticket, now);
     if (!lease) continue;
-    leases_.at(*lease).is_asked_to_go = true;
+    leases_.at(*lease).asked_to_go = now;
+    look_again(now + kLongestToGo);
     decisions_.emplace_back(Preempt{.lease = *lease, .model = ticket.model, .whom_for = ticket.id});
   }
 }

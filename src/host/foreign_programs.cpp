@@ -83,8 +83,11 @@ void ForeignPrograms::look() {
     else
       watch_.forget(model);
   }
-  if (decision.comes_back && queue_.want_where_there_is_room(*decision.comes_back))
-    log::info("host", "'{}' comes back: there is room for it beside other programs again", *decision.comes_back);
+  if (!decision.comes_back) return;
+  const std::string& back = *decision.comes_back;
+  const bool comes = queue_.want_where_there_is_room(back);
+  if (comes) log::info("host", "'{}' comes back: there is room for it beside other programs again", back);
+  if (comes || !queue_.has(back)) watch_.forget(back);
 }
 
 }  // namespace plimsoll::host

@@ -141,12 +141,12 @@ std::optional<std::string> ForeignWatch::returning(const std::vector<ForeignUse>
     }
     if (!away.fits_since || now < *away.fits_since) away.fits_since = now;
     if (now - *away.fits_since < kCalm) continue;
-    const double regret = policy.regret(away.model.candidate, now);
+    const double regret = regret_of(away.model.candidate, policy, now);
     if (best && regret <= most) continue;
     best = name;
     most = regret;
   }
-  if (best) away_.erase(*best);
+  if (best) away_.at(*best).fits_since.reset();
   return best;
 }
 

@@ -54,7 +54,8 @@ class ForeignWatch {
   // To be asked about once a second.
   [[nodiscard]] Decision look(const std::vector<ForeignUse>& memories, const std::vector<StandingModel>& models,
                               const EvictionPolicy& policy, Time now);
-  // What was decided did not happen: it is at work again, or no model of the fleet any more.
+  // It does not go, since it is at work again; it comes back; or it is no model of the fleet any more. One that could
+  // not come back at that moment is tried again.
   void forget(const std::string& model) { away_.erase(model); }
 
   static constexpr std::chrono::seconds kSettling{2};

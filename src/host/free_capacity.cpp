@@ -118,25 +118,29 @@ std::vector<plan::DeviceVerdict> FreeCapacity::judge_by_budgets(const std::vecto
   return admit_by_budgets(chosen(names), devices_);
 }
 
+// What throws here leaves it as it was.
 void FreeCapacity::replace(const plan::ModelPlan& plan) {
-  models_[index_of(plan.name)] = plan;
-  *this = FreeCapacity(std::move(models_), std::move(devices_), std::move(drafts_));
+  std::vector<plan::ModelPlan> models = models_;
+  models[index_of(plan.name)] = plan;
+  *this = FreeCapacity(std::move(models), devices_, drafts_);
 }
 
 void FreeCapacity::exchange(const std::string& model, std::vector<plan::ModelPlan> plans,
                             const std::optional<std::string>& draft) {
-  const auto before = drafts_.find(model);
-  std::erase_if(models_, [&](const plan::ModelPlan& one) {
-    return one.name == model || (before != drafts_.end() && one.name == before->second);
+  std::vector<plan::ModelPlan> models = models_;
+  std::map<std::string, std::string> drafts = drafts_;
+  const auto before = drafts.find(model);
+  std::erase_if(models, [&](const plan::ModelPlan& one) {
+    return one.name == model || (before != drafts.end() && one.name == before->second);
   });
-  drafts_.erase(model);
-  if (draft) drafts_[model] = *draft;
-  models_.append_range(std::move(plans));
-  *this = FreeCapacity(std::move(models_), std::move(devices_), std::move(drafts_));
+  drafts.erase(model);
+  if (draft) drafts[model] = *draft;
+  models.append_range(std::move(plans));
+  *this = FreeCapacity(std::move(models), devices_, std::move(drafts));
 }
 
 void FreeCapacity::set_devices(std::vector<plan::DeviceState> devices) {
-  *this = FreeCapacity(std::move(models_), std::move(devices), std::move(drafts_));
+  *this = FreeCapacity(models_, std::move(devices), drafts_);
 }
 
 Bytes FreeCapacity::required(const std::vector<std::string>& names) const {

@@ -57,6 +57,7 @@ void Neighbours::work(const std::stop_token& stop) {
     try {
       answer_asks();
       show_models();
+      say_again();
     } catch (const std::exception& error) {
       log::warn("host", "other processes were not answered: {}", error.what());
     }
@@ -203,18 +204,43 @@ std::vector<OfferOfOthers> Neighbours::offers() {
   return out;
 }
 
+// So much stays who waits's, and for so long is who was asked waited for.
+void Neighbours::say(Said& what) {
+  what.at = std::chrono::steady_clock::now();
+  machine_.expect(what.needs, kExpectation);
+  for (const std::string& name : what.offers) {
+    if (const auto asked = pending_.find(name); asked != pending_.end()) asked->second.said = what.at;
+  }
+}
+
+// The dispatcher says nothing while a model is loaded or goes, which may take longer than what it has said stands.
+void Neighbours::say_again() {
+  std::optional<TicketId> ticket;
+  {
+    const MutexLock lock(mutex_);
+    if (said_) ticket = said_->ticket;
+  }
+  if (!ticket) return;
+  const bool waits = queue_->is_held_up(*ticket);
+  const MutexLock lock(mutex_);
+  if (!said_ || said_->ticket != *ticket) return;
+  if (waits)
+    say(*said_);
+  else if (std::chrono::steady_clock::now() - said_->at > kExpectation)
+    said_.reset();
+}
+
 void Neighbours::ask(const AskOthers& wanted) {
-  std::vector<broker::Want> wants;
+  Said what{.ticket = wanted.ticket, .offers = wanted.offers};
   for (const auto& [device, bytes] : wanted.needs) {
     if (const auto account = accounting_.machine_memory().account_of(device))
-      wants.push_back({.account = *account, .more = bytes});
+      what.needs.push_back({.account = *account, .more = bytes});
   }
-  machine_.expect(wants, kExpectation);
-  const Time now = std::chrono::steady_clock::now();
   const MutexLock lock(mutex_);
+  say(said_.emplace(std::move(what)));
+  const Time now = said_->at;
   for (const std::string& name : wanted.offers) {
     const auto offer = offers_.find(name);
-    if (const auto asked = pending_.find(name); asked != pending_.end()) asked->second.said = now;
     if (offer == offers_.end() || pending_.contains(name)) continue;
     // The oldest ask would make place, and its model seem to be nobody's. The rest is asked when some have gone.
     if (pending_.size() >= broker::MachineLedger::kMostAsksOfOne) break;

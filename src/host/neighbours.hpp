@@ -43,14 +43,23 @@ class Neighbours {
     std::uint64_t ask = 0;
     broker::Offer offer{};
     Time since{};
-    Time said{};        // last; what nobody says again is of a request that has gone
+    Time said{};                     // last; what nobody says again is of a request that has gone
     std::optional<Time> answered{};  // that it goes
     bool goes = false;               // it was seen to
+  };
+  // What was asked for last.
+  struct Said {
+    TicketId ticket = 0;
+    std::vector<broker::Want> needs{};
+    std::vector<std::string> offers{};
+    Time at{};
   };
   void work(const std::stop_token& stop);
   void answer_asks();
   [[nodiscard]] bool yields(const broker::Asked& asked, const std::string& whom_for);
   void show_models();
+  void say_again();
+  void say(Said& what) PLIMSOLL_REQUIRES(mutex_);
   void look_for_answers(const std::vector<broker::Offer>& there) PLIMSOLL_REQUIRES(mutex_);
   void pass_over(const broker::Offer& offer, bool whole_process) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] bool is_passed_over(const broker::Offer& offer) PLIMSOLL_REQUIRES(mutex_);
@@ -63,6 +72,7 @@ class Neighbours {
   Mutex mutex_;                                                              // not held while the queue is called
   std::map<std::string, broker::Offer> offers_ PLIMSOLL_GUARDED_BY(mutex_);  // by the candidate's name
   std::map<std::string, Pending> pending_ PLIMSOLL_GUARDED_BY(mutex_);
+  std::optional<Said> said_ PLIMSOLL_GUARDED_BY(mutex_);
   std::map<std::pair<std::uint64_t, std::string>, Time> passed_over_ PLIMSOLL_GUARDED_BY(mutex_);  // until then
   // Of the thread alone.
   std::map<std::string, ModelStanding> shown_;

@@ -155,6 +155,7 @@ class Queue {
   // --- other processes (queue_status.cpp) ---
   // See Dispatcher::yield(). `whom_for`: for the log.
   bool yield(const std::string& model, bool even_at_work, const std::string& whom_for);
+  [[nodiscard]] bool is_held_up(TicketId ticket) const;  // see Dispatcher
   // Loads it again where it fits beside what is loaded, and nobody waits for anything. False: not now.
   [[nodiscard]] bool want_where_there_is_room(const std::string& model);
   [[nodiscard]] std::shared_ptr<const EvictionPolicy> policy() const;

@@ -55,6 +55,11 @@ std::vector<ModelStatus> Queue::status(std::span<const std::string> models) cons
 
 // --- other processes ---
 
+bool Queue::is_held_up(TicketId ticket) const {
+  const MutexLock lock(mutex_);
+  return dispatcher_.is_held_up(ticket);
+}
+
 bool Queue::yield(const std::string& model, bool even_at_work, const std::string& whom_for) {
   const MutexLock lock(mutex_);
   if (!dispatcher_.knows(model) || !dispatcher_.yield(model, even_at_work)) return false;

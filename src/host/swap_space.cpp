@@ -34,6 +34,8 @@ Bytes tokens_of(const run::SequenceSnapshot& snapshot) {
                snapshot.spans.size() * sizeof(run::SequenceSnapshot::Span)};
 }
 
+constexpr const char* kUnreadable = "its file could not be read, and its pictures cannot be decoded again";
+
 }  // namespace
 
 // Nothing charged: the budget has no room, even with all that is swapped out elsewhere.
@@ -88,17 +90,18 @@ void SwapSpace::put_tokens(std::uint64_t id, run::SequenceSnapshot tokens_alone)
 }
 
 void SwapSpace::drop_memory(std::uint64_t id) {
+  std::optional<Entry> entry;
   {
     const MutexLock lock(mutex_);
     if (lost_.contains(id)) return;  // which is told when somebody comes for it
+    entry = remove(id);
   }
-  try {
-    if (auto swapped_out = take(id)) put_tokens(id, std::move(swapped_out->snapshot));
-  } catch (const Error& error) {  // it was taken, and is nowhere now
-    log::warn("host", "{}", error.what());
-    const MutexLock lock(mutex_);
-    lose(id, "its memory could not be kept, and its pictures cannot be decoded again");
-  }
+  if (!entry) return;
+  std::error_code ignored;
+  if (!entry->file.empty()) fs::remove(entry->file, ignored);
+  run::SequenceSnapshot tokens_alone = std::move(entry->swapped_out.snapshot);
+  entry.reset();  // what is charged for it is free for them
+  put_tokens(id, std::move(tokens_alone));
 }
 
 void SwapSpace::set_limits(Bytes memory, Bytes disk) {
@@ -227,15 +230,42 @@ std::optional<SwapSpace::Swapped> SwapSpace::take(std::uint64_t id) {
     const Bytes whole = entry->file_bytes + entry->swapped_out.charge.size();
     while (!entry->swapped_out.charge.resize(whole) && push_out_oldest()) {
     }
+    if (entry->swapped_out.charge.size() < whole && !entry->swapped_out.snapshot.is_text()) {
+      leave_on_disk(std::move(*entry));
+      throw Error(ErrorCode::over_budget,
+                  fmt::format("the host's budget has no room for conversation {} and its pictures now", id));
+    }
     lock.unlock();
     read_back(*entry);
   }
   if (entry->swapped_out.snapshot.decoded > 0 || entry->swapped_out.snapshot.is_text())
     return std::move(entry->swapped_out);
-  throw Error(ErrorCode::unsupported,
-              fmt::format("conversation {} begins anew: its file could not be read, and its pictures cannot be decoded "
-                          "again",
-                          id));
+  throw Error(ErrorCode::unsupported, fmt::format("conversation {} begins anew: {}", id, kUnreadable));
+}
+
+std::optional<SwapSpace::Swapped> SwapSpace::take_for_another(std::uint64_t id) {
+  {
+    const MutexLock lock(mutex_);
+    if (lost_.contains(id)) return std::nullopt;
+  }
+  try {
+    return take(id);
+  } catch (const Error& error) {
+    log::debug("host", "{}", error.what());
+    const MutexLock lock(mutex_);
+    if (error.code() == ErrorCode::unsupported) lose(id, kUnreadable);
+    return std::nullopt;
+  }
+}
+
+// As it was before remove(). Its memory is in the file.
+void SwapSpace::leave_on_disk(Entry entry) {
+  const std::uint64_t id = entry.id;
+  held_.tokens += tokens_of(entry.swapped_out.snapshot);
+  held_.on_disk += entry.file_bytes;
+  ++held_.conversations;
+  elsewhere_.push_back(std::move(entry));
+  by_id_[id] = std::prev(elsewhere_.end());
 }
 
 // Without permission for what is in the file, or where it cannot be read, its tokens are there.

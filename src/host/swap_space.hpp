@@ -57,8 +57,11 @@ class SwapSpace {
     run::SequenceSnapshot snapshot;
     memory::Charge charge;
   };
-  // Gives it back and forgets it. Empty: there is none. Throws Error{unsupported} once where it was lost.
+  // Gives it back and forgets it. Empty: there is none. Throws Error: unsupported once where it was lost, over_budget
+  // where its pictures are on disk and there is no room for them now; it stays there.
   [[nodiscard]] std::optional<Swapped> take(std::uint64_t id);
+  // The same for who only looks, and puts it back. Empty: it cannot be had now; what is lost is told to its own.
+  [[nodiscard]] std::optional<Swapped> take_for_another(std::uint64_t id);
   void put_back(std::uint64_t id, Swapped swapped_out);
   void forget(std::uint64_t id);
   // Its tokens alone stay. Where even they do not, it is lost, which take() tells.
@@ -88,6 +91,7 @@ class SwapSpace {
   void lose(std::uint64_t id, const char* why) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] std::optional<Entry> remove(std::uint64_t id) PLIMSOLL_REQUIRES(mutex_);
   void read_back(Entry& entry);
+  void leave_on_disk(Entry entry) PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] SwapFolder& folder();
 
   memory::Ledger& ledger_;

@@ -56,6 +56,13 @@ void fault_at(std::span<const engine::Token> tokens) {
   }
 }
 
+void fault_when_taken(std::span<const engine::Token> tokens) {
+  const std::optional<Fault>& asked = fault();
+  if (!asked || !std::ranges::contains(tokens, asked->token)) return;
+  if (asked->how == "taken") std::abort();
+  while (asked->how == "stuck") (void)pause();
+}
+
 void fault_while_loading() {
   while (fault() && fault()->how == "hang") (void)pause();
 }

@@ -63,6 +63,7 @@ std::unique_ptr<MemoryGroup> MemoryGroup::create(const fs::path& place, const st
   if (!has_word(control, "memory") && (!has_word(place / "cgroup.controllers", "memory") || !write(control, "+memory")))
     return nullptr;
   const fs::path folder = place / name;
+  (void)rmdir(folder.c_str());  // of a process of the same number whose host was killed; one that is in use stays
   if (mkdir(folder.c_str(), 0755) != 0) return nullptr;
   return std::unique_ptr<MemoryGroup>(new MemoryGroup(folder));
 }

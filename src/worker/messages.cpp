@@ -176,12 +176,32 @@ void require_can_cross(const run::GenerationParams& params) {
                 "know what the process remembers");
 }
 
+namespace {
+
+// Bytes, which need not be text.
+Json bytes_of(const std::vector<std::string>& strings) {
+  Json out = Json::array();
+  for (const std::string& one : strings) out.push_back(std::vector<std::uint8_t>(one.begin(), one.end()));
+  return out;
+}
+
+std::vector<std::string> strings_from(const Json& json) {
+  std::vector<std::string> out;
+  for (const Json& one : json) {
+    const auto bytes = one.get<std::vector<std::uint8_t>>();
+    out.emplace_back(bytes.begin(), bytes.end());
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string to_text(const run::GenerationParams& params) {
   require_can_cross(params);
   const Json json{{"prompt", params.prompt},
                   {"predict", params.predict},
                   {"sampling", engine::to_json(params.sampling)},
-                  {"stop_strings", params.stop_strings},
+                  {"stop_strings", bytes_of(params.stop_strings)},
                   {"keep_stop_string", params.keep_stop_string},
                   {"ignore_end_of_generation", params.ignore_end_of_generation},
                   {"keep_end_token", params.keep_end_token},
@@ -197,7 +217,7 @@ std::string to_text(const run::GenerationParams& params) {
                   {"draft", params.draft ? Json::array({params.draft->speculation.most,
                                                         params.draft->speculation.least_probability})
                                          : Json(nullptr)}};
-  return json.dump();
+  return dumped(json);
 }
 
 GenerationRequest generation_request_from(const std::string& text) {
@@ -207,7 +227,7 @@ GenerationRequest generation_request_from(const std::string& text) {
   params.prompt = json.at("prompt").get<std::vector<engine::Token>>();
   params.predict = json.at("predict");
   params.sampling = engine::sampling_params_from_json(json.at("sampling"));
-  params.stop_strings = json.at("stop_strings").get<std::vector<std::string>>();
+  params.stop_strings = strings_from(json.at("stop_strings"));
   params.keep_stop_string = json.at("keep_stop_string");
   params.ignore_end_of_generation = json.at("ignore_end_of_generation");
   params.keep_end_token = json.at("keep_end_token");

@@ -3,9 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include "worker/remote_model.hpp"
-#include "worker/rpc_errors.hpp"
-
 namespace plimsoll::worker {
 
 // The supervisor waits for the mutex: either it finds this in the life that is there now, or this finds none.

@@ -1,5 +1,5 @@
-// RemoteCall: one batch of vectors or scores that is asked of a model in another process. Where that dies it is asked
-// again in the next one, and where it has ended it twice, no more.
+// RemoteCall: one question to a model in another process: a batch of vectors or scores, or what becomes of a sequence.
+// Where that dies it is asked again in the next one, and where it has ended it twice, no more.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -10,11 +10,12 @@
 #include <string>
 #include <utility>
 
+#include "worker/remote_model.hpp"
+#include "worker/rpc_errors.hpp"
+
 #include "under_way.hpp"
 
 namespace plimsoll::worker {
-
-class RemoteModel;
 
 class RemoteCall final : public UnderWay {
  public:
@@ -45,5 +46,24 @@ class RemoteCall final : public UnderWay {
   bool is_on_trial_ = false;
   bool is_over_ = false;
 };
+
+// What `ask` gives with the model as it is open in some life; it throws WorkerGone where that ends meanwhile. On a
+// thread that may wait. Throws Error{model_crashed} where it has ended two lives, and what RemoteModel::open() throws.
+template <class Ask>
+auto in_some_life(RemoteModel& model, Ask&& ask) {
+  const auto call = std::make_shared<RemoteCall>(model.name());
+  struct Over {
+    RemoteCall& call;
+    ~Over() { call.is_over(); }
+  } over{.call = *call};
+  model.add(call);
+  std::shared_ptr<OpenModel> open = call->first_life(model);
+  for (;; open = call->life_after(open)) {
+    try {
+      return ask(open);
+    } catch (const WorkerGone&) {  // its supervisor finds out whose doing that was
+    }
+  }
+}
 
 }  // namespace plimsoll::worker

@@ -255,26 +255,16 @@ void in_parts(std::span<const std::vector<engine::Token>> inputs, std::size_t ba
 
 template <class Ask>
 auto RemoteModel::compute(Ask&& ask) {
-  const auto call = std::make_shared<RemoteCall>(name());
-  struct Over {
-    RemoteCall& call;
-    ~Over() { call.is_over(); }
-  } over{.call = *call};
-  add(call);
-  std::shared_ptr<OpenModel> open = call->first_life(*this);
-  for (;; open = call->life_after(open)) {
-    try {
-      auto answer = as_ours([&] {
-        return loop_.run([&] {
-          KJ_IF_MAYBE (model, open->model) return ask(*model);
-          kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__));
-        });
+  return in_some_life(*this, [&](const std::shared_ptr<OpenModel>& open) {
+    auto answer = as_ours([&] {
+      return loop_.run([&] {
+        KJ_IF_MAYBE (model, open->model) return ask(*model);
+        kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__));
       });
-      open->life->did_its_work = true;
-      return answer;
-    } catch (const WorkerGone&) {  // its supervisor finds out whose doing that was
-    }
-  }
+    });
+    open->life->did_its_work = true;
+    return answer;
+  });
 }
 
 std::vector<run::Embedding> RemoteModel::embed(std::span<const std::vector<engine::Token>> inputs,

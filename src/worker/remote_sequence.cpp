@@ -7,6 +7,7 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "remote_call.hpp"
 #include "remote_work.hpp"
 #include "snapshots.hpp"
 #include "worker/rpc_errors.hpp"
@@ -81,10 +82,10 @@ std::unique_ptr<RemoteSequence> RemoteSequence::load(RemoteModel& model, const r
           auto call = client->restoreRequest();
           write(call.initSnapshot(), kj::mv(*packed));
           call.setWeight(made->weight_);
-          return call.send().then([there](auto&& done) {
+          return model.in_time<State>(*there->open, call.send().then([there](auto&& done) {
             there->sequence = done.getSequence();
             return state_of(done.getState());
-          });
+          }));
         }
         return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
       });
@@ -124,14 +125,7 @@ bool RemoteSequence::be_there_in(const std::shared_ptr<OpenModel>& open, std::sp
 }
 
 void RemoteSequence::be_there() const {
-  for (;;) {
-    const std::shared_ptr<OpenModel> open = model_.open();
-    try {
-      (void)be_there_in(open, tokens_);
-      return;
-    } catch (const WorkerGone&) {  // the next life
-    }
-  }
+  (void)in_some_life(model_, [&](const std::shared_ptr<OpenModel>& open) { return be_there_in(open, tokens_); });
 }
 
 rpc::Sequence::Client RemoteSequence::client() const {
@@ -144,18 +138,15 @@ rpc::Sequence::Client RemoteSequence::client() const {
 // What `ask` gives of the sequence in the life of now; asked again in the next one where that ends meanwhile.
 template <class Ask>
 auto RemoteSequence::ask(Ask&& ask) const {
-  for (;;) {
-    be_there();
-    try {
-      return as_ours([&] {
-        return model_.loop().run([&] {
-          rpc::Sequence::Client sequence = client();
-          return ask(sequence);
-        });
+  return in_some_life(model_, [&](const std::shared_ptr<OpenModel>& open) {
+    (void)be_there_in(open, tokens_);
+    return as_ours([&] {
+      return model_.loop().run([&] {
+        rpc::Sequence::Client sequence = client();
+        return model_.in_time(*open, ask(sequence));
       });
-    } catch (const WorkerGone&) {
-    }
-  }
+    });
+  });
 }
 
 void RemoteSequence::append(std::span<const engine::Token> tokens) {
@@ -209,8 +200,9 @@ bool RemoteSequence::becomes_copy(const RemoteSequence& other) {
       return model_.loop().run([&] {
         auto call = client().copyFromRequest();
         call.setOther(other.client());
-        return call.send().then(
-            [](auto&& done) { return std::pair(state_of(done.getState()), tokens_of(done.getTokens())); });
+        return model_.in_time(*here->open, call.send().then([](auto&& done) {
+          return std::pair(state_of(done.getState()), tokens_of(done.getTokens()));
+        }));
       });
     });
     set(state);

@@ -125,6 +125,7 @@ kj::Promise<void> SequenceServer::append(AppendContext context) {
   return strand_
       ->promise([sequence = sequence_, tokens = tokens_of(context.getParams().getTokens())] {
         run::Conversation& conversation = conversation_of(*sequence);
+        fault_when_taken(tokens);
         conversation.prompt(tokens);
         return state_of(conversation);
       })
@@ -135,6 +136,7 @@ kj::Promise<void> SequenceServer::replace(ReplaceContext context) {
   return strand_
       ->promise([sequence = sequence_, tokens = tokens_of(context.getParams().getTokens())] {
         run::Conversation& conversation = conversation_of(*sequence);
+        fault_when_taken(tokens);
         const std::size_t in_memory = conversation.replace(tokens);
         return std::pair(state_of(conversation), in_memory);
       })
@@ -257,6 +259,7 @@ kj::Promise<void> ModelServer::create(CreateContext context) {
         run::Conversation made = sequence->model->with_a_free_sequence([&] { return sequence->served().create(); });
         if (!scales.empty()) made.set_adapter_scales(scales);
         made.set_weight(weight);
+        fault_when_taken(tokens);
         if (!tokens.empty()) (void)made.replace(tokens);
         sequence->conversation.emplace(std::move(made));
         return state_of(*sequence->conversation);

@@ -82,12 +82,31 @@ WorkerProcess::~WorkerProcess() {
 }
 
 void WorkerProcess::start() {
-  (void)begin_life();
+  const std::shared_ptr<Life> life = begin_life();
   {
     const std::lock_guard lock(mutex_);
     is_ready_ = true;
   }
-  supervisor_ = std::thread([this] { supervise(); });
+  try {
+    supervisor_ = std::thread([this] {
+      try {
+        supervise();
+      } catch (const std::exception& error) {
+        give_up_supervising(error.what());
+      } catch (...) {
+        give_up_supervising("something was thrown that is no exception");
+      }
+    });
+  } catch (...) {  // what is connected is the loop's to end
+    {
+      const std::lock_guard lock(mutex_);
+      life_ = nullptr;
+      is_ready_ = false;
+    }
+    life->process.kill();
+    disconnect(*life);
+    throw;
+  }
 }
 
 // Watching alone is the rule where the system leaves no groups to us.
@@ -156,6 +175,18 @@ void WorkerProcess::disconnect(Life& life) {
   }
 }
 
+// What is told of a process has its own troubles: they are not the supervisor's, with which this process would end.
+template <class Tell>
+void WorkerProcess::without_throwing(Tell&& tell) const noexcept {
+  try {
+    tell();
+  } catch (const std::exception& error) {
+    log::error("worker", "who has models in the process of '{}' failed: {}", options_.name, error.what());
+  } catch (...) {
+    log::error("worker", "who has models in the process of '{}' failed", options_.name);
+  }
+}
+
 // Waits for the end of each life, and begins the next one. A life whose end nobody wanted is a death.
 void WorkerProcess::supervise() {
   for (;;) {
@@ -184,7 +215,7 @@ void WorkerProcess::supervise() {
       if (is_ending_) return;
     }
     log::error("worker", "the process of '{}' {}; its last words: {}", options_.name, death.how, death.last_words);
-    observer_.died(*life, death);
+    without_throwing([&] { observer_.died(*life, death); });
     const auto wait = rule_.died(std::chrono::steady_clock::now(), life->did_its_work);
     if (!wait)
       return give_up(
@@ -200,6 +231,27 @@ void WorkerProcess::supervise() {
             {ErrorCode::engine_failed, fmt::format("its process could not be started again: {}", error.what())});
     }  // its end is the next death
   }
+}
+
+// For want of memory, say. There is nobody who would begin a life.
+void WorkerProcess::give_up_supervising(const char* why) noexcept {
+  without_throwing([&] {
+    log::error("worker", "the process of '{}' is watched no more: {}", options_.name, why);
+    std::shared_ptr<Life> life;
+    {
+      const std::lock_guard lock(mutex_);
+      life = std::exchange(life_, nullptr);
+      is_ready_ = false;
+      if (life) life->process.kill();
+      changed_.notify_all();
+    }
+    if (life) disconnect(*life);
+    {
+      const std::lock_guard lock(mutex_);
+      if (is_ending_) return;
+    }
+    give_up({ErrorCode::internal, why});
+  });
 }
 
 void WorkerProcess::live_again() {
@@ -228,7 +280,7 @@ bool WorkerProcess::waits_until_unhindered() {
   if (!options_.hindrance) return true;
   const auto until = std::chrono::steady_clock::now() + options_.patience;
   for (;;) {
-    const std::string why = options_.hindrance();
+    const std::string why = hindrance();
     if (why.empty()) return true;
     if (std::chrono::steady_clock::now() >= until) {
       log::error("worker", "the process of '{}' is not started again: {}", options_.name, why);
@@ -239,14 +291,22 @@ bool WorkerProcess::waits_until_unhindered() {
   }
 }
 
+std::string WorkerProcess::hindrance() const {
+  try {
+    return options_.hindrance();
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
 void WorkerProcess::give_up(const Error& why) {
-  observer_.gives_up(why);
+  without_throwing([&] { observer_.gives_up(why); });
   {
     const std::lock_guard lock(mutex_);
     failure_ = why;
     changed_.notify_all();
   }
-  observer_.gave_up(why);
+  without_throwing([&] { observer_.gave_up(why); });
 }
 
 void WorkerProcess::throw_why_not() const {

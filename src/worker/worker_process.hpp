@@ -44,7 +44,7 @@ struct Death {
   bool by_itself = true;
 };
 
-// What is told of a process, on its supervisor's thread.
+// What is told of a process, on its supervisor's thread. What it throws is logged, and ends nothing but as it says.
 class WorkerObserver {
  public:
   virtual ~WorkerObserver() = default;
@@ -66,7 +66,7 @@ struct WorkerOptions {
   // A later life that loads, and for so long (or twice as long as a model's first load took, where that is longer) does
   // not go on with it, is ended, which is a death.
   std::chrono::milliseconds most_silence = std::chrono::seconds(30);
-  // A life that does not do what waits for one batch at most (a conversation that is made, saved or left) is ended,
+  // A life that does not do what waits for one batch at most (a conversation is made, changed, saved or left) is ended,
   // which is a death. Heuristic: a batch of 2048 tokens takes so long where one core computes a token of a prompt in a
   // second. Limits::most_decode_time is for what is known to be faster.
   std::chrono::milliseconds most_to_answer = std::chrono::minutes(30);
@@ -112,6 +112,10 @@ class WorkerProcess {
   void end_what_hangs(Life& life) const;
   void disconnect(Life& life);
   void give_up(const Error& why);
+  void give_up_supervising(const char* why) noexcept;
+  template <class Tell>
+  void without_throwing(Tell&& tell) const noexcept;
+  [[nodiscard]] std::string hindrance() const;
   [[nodiscard]] bool waits_before_next_life(std::chrono::milliseconds wait);
   [[nodiscard]] bool waits_until_unhindered();
   [[noreturn]] void throw_why_not() const;

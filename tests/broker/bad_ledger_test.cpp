@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 #include <random>
 #include <vector>
@@ -126,6 +127,17 @@ TEST_F(BadLedgerTest, WhatIsNoFileIsSaid) {
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
   const Member a(path);
   EXPECT_THAT(a.ledger->why_off(), HasSubstr("is not a regular file"));
+}
+
+// Whatever else was not there before.
+TEST_F(BadLedgerTest, WhatIsNoFileIsSaidToWhoLooksAsWell) {
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  for (const int before : {0, ENOENT}) {
+    errno = before;
+    const auto picture = picture_of_machine(path);
+    ASSERT_FALSE(picture) << before;
+    EXPECT_THAT(picture.error(), HasSubstr("is not a regular file"));
+  }
 }
 
 TEST_F(BadLedgerTest, ALinkIsNotFollowed) {

@@ -4,12 +4,16 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <future>
+#include <new>
 #include <optional>
 
 #include "temporary_folder.hpp"
@@ -80,6 +84,46 @@ TEST_F(ConversationStoreTest, WhatIsForgottenWhileItIsSavedIsForgotten) {
   EXPECT_TRUE(saving.get());
   forgetting.get();
   EXPECT_EQ(store.swap_space().held().conversations, 0U);
+}
+
+// While it lives this process gets no large block more.
+class NoMoreMemory {
+ public:
+  NoMoreMemory() {
+    EXPECT_EQ(getrlimit(RLIMIT_AS, &before_), 0);
+    std::uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit small{.rlim_cur = pages * static_cast<rlim_t>(sysconf(_SC_PAGESIZE)) + kLittle.value(),
+                       .rlim_max = before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_AS, &small), 0);
+  }
+  ~NoMoreMemory() { setrlimit(RLIMIT_AS, &before_); }
+  NoMoreMemory(const NoMoreMemory&) = delete;
+  NoMoreMemory& operator=(const NoMoreMemory&) = delete;
+
+  static constexpr Bytes kLittle = 16_MiB;
+
+ private:
+  rlimit before_{};
+};
+
+TEST(SavedConversationTest, OneThatCannotBeCopiedForWantOfMemoryIsStillThere) {
+  const test::TemporaryFolder folder;
+  memory::Ledger ledger;
+  ConversationStore store({.memory = 1_GiB, .disk = Bytes{}, .folder = folder.path()}, ledger);
+  const std::size_t size = NoMoreMemory::kLittle.value() * 4;
+  const ConversationId id = store.add("a", {.fingerprint = "f",
+                                            .tokens = {1, 2, 3},
+                                            .positions = {0, 1, 2},
+                                            .decoded = 3,
+                                            .memory = engine::StateBytes(size, 7)});
+  {
+    const NoMoreMemory now;
+    EXPECT_THROW((void)store.save(id, keep_all), std::bad_alloc);
+  }
+  const auto saved = store.save(id, keep_all);
+  ASSERT_TRUE(saved);
+  EXPECT_EQ(saved->memory.size(), size);
 }
 
 }  // namespace

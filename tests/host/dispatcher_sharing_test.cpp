@@ -132,6 +132,22 @@ end 4 => grant 2
 )");
 }
 
+TEST(DispatcherSharingTest, ATimeSliceEndsThoughTheClockIsSetBack) {
+  expect_played(R"(
+budget 100
+model a 60
+ask 1 a for=x yields => load a
+ready a => grant 1
+wait 1000 =>
+wait -3600000 =>
+ask 2 a for=y priority=1 =>
+wait 1999 =>
+wait 1 => preempt 1 for 2
+wait -3600000 =>
+yield 1 as 3 => grant 2
+)");
+}
+
 TEST(DispatcherSharingTest, NobodyGivesWayToItsEqualNorWhoCannot) {
   expect_played(R"(
 budget 100
@@ -209,6 +225,24 @@ ask 4 a for=y priority=2 => preempt 3 for 4
 ask 5 a for=y priority=2 => preempt 2 for 5
 ask 6 a for=y priority=2 => preempt 1 for 6
 ask 7 a for=y priority=2 =>
+)");
+}
+
+// One with several answers, say, goes once one of them is left.
+TEST(DispatcherSharingTest, WhereTheOneThatIsAskedDoesNotGoAnotherOneIs) {
+  expect_played(R"(
+budget 100
+model a 60 slots=2
+ask 1 a for=x yields => load a
+ready a => grant 1
+wait 10 =>
+ask 2 a for=x yields => grant 2
+wait 3000 =>
+ask 3 a for=y priority=1 => preempt 2 for 3
+wait 4999 =>
+wait 1 => preempt 1 for 3
+wait 60000 =>
+yield 1 as 4 => grant 3
 )");
 }
 

@@ -216,6 +216,20 @@ ready a => grant 2
 )");
 }
 
+TEST(DispatcherTest, ATimeToLiveEndsThoughTheClockIsSetBack) {
+  expect_played(R"(
+budget 100
+model a 60 ttl=500
+wait 7200000 =>
+ask 1 a => load a
+ready a => grant 1
+free a =>
+wait -3600000 =>
+wait 499 =>
+wait 1 => drain a; evict a
+)");
+}
+
 TEST(DispatcherTest, AModelThatIsAskedToGoGoesWhenIdleUnlessItIsWantedAgain) {
   expect_played(R"(
 budget 100

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
+#include <memory>
 #include <random>
 
 #include "host/eviction_policies.hpp"
@@ -60,7 +62,7 @@ class ForeignWatchTest : public testing::Test {
     const auto decision = watch.look(
         {{.memory = kCard, .free = saturating_sub(kCardTotal, on_card + foreign), .foreign = foreign},
          {.memory = kHost, .free = saturating_sub(kHostTotal, on_host + foreign_on_host), .foreign = foreign_on_host}},
-        standing, *eviction_policy("lru"), now);
+        standing, *policy, now);
     for (const std::string& name : decision.go) {
       went.push_back(name);
       gone[name] = models.at(name);
@@ -68,7 +70,7 @@ class ForeignWatchTest : public testing::Test {
     }
     if (decision.comes_back) {
       came_back.push_back(*decision.comes_back);
-      models[*decision.comes_back] = gone.at(*decision.comes_back);
+      if (may_come_back) models[*decision.comes_back] = gone.at(*decision.comes_back);
     }
     return decision;
   }
@@ -84,6 +86,15 @@ class ForeignWatchTest : public testing::Test {
   Bytes foreign_on_host = 4_GiB;
   std::vector<std::string> went;
   std::vector<std::string> came_back;
+  bool may_come_back = true;
+  std::shared_ptr<const EvictionPolicy> policy = eviction_policy("lru");
+};
+
+// Knows nothing of one model.
+struct Ignorant final : EvictionPolicy {
+  [[nodiscard]] double regret(const Candidate& candidate, Clock::TimePoint) const override {
+    return candidate.name == "unknown" ? std::numeric_limits<double>::quiet_NaN() : 1;
+  }
 };
 
 TEST_F(ForeignWatchTest, WhereEnoughIsLeftNobodyGoes) {
@@ -160,6 +171,37 @@ TEST_F(ForeignWatchTest, TheMostMissedComesBackFirstAndOneAtATime) {
   foreign = 500_MiB;
   seconds(60);
   EXPECT_THAT(came_back, ElementsAre("new", "old"));
+}
+
+// Somebody waited for another model just then, say.
+TEST_F(ForeignWatchTest, WhoCouldNotComeBackAtThatMomentIsTriedAgain) {
+  model("a", 20_GiB);
+  seconds(10);
+  foreign = 3_GiB;
+  seconds(10);
+  ASSERT_THAT(went, ElementsAre("a"));
+  foreign = 500_MiB;
+  may_come_back = false;
+  seconds(17);
+  EXPECT_THAT(came_back, ElementsAre("a"));
+  may_come_back = true;
+  seconds(60);
+  EXPECT_THAT(came_back, ElementsAre("a", "a"));
+}
+
+// As where models are to go, no number counts as the most missed.
+TEST_F(ForeignWatchTest, OneWhoseRegretIsNoNumberComesBackFirst) {
+  policy = std::make_shared<Ignorant>();
+  model("known", 5_GiB);
+  model("unknown", 5_GiB);
+  model("zealous", 5_GiB);
+  seconds(10);
+  foreign = 22_GiB;
+  seconds(20);
+  ASSERT_THAT(went, testing::SizeIs(3));
+  foreign = 500_MiB;
+  seconds(60);
+  EXPECT_THAT(came_back, ElementsAre("unknown", "known", "zealous"));
 }
 
 TEST_F(ForeignWatchTest, ItComesBackWhereTheProgramHasGoneThoughLessIsLeftThanWanted) {

@@ -4,12 +4,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <variant>
+#include <vector>
 
 #include "device/memory_key.hpp"
 
+#include "queue_world.hpp"
 #include "temporary_folder.hpp"
 
 namespace plimsoll::host {
@@ -37,6 +42,13 @@ class Holder {
   }
   void shows_nothing() { ledger_->show({}); }
   [[nodiscard]] std::size_t is_asked() const { return ledger_->asked().size(); }
+  // Beside what it has, and what others wait for.
+  [[nodiscard]] bool may_have_more() {
+    const std::vector<broker::Want> wants{{.account = account_, .more = 1_GiB, .free = 2_GiB}};
+    if (!ledger_->reserve(ledger_->moment(), wants)) return false;
+    ledger_->release(account_, 1_GiB);
+    return true;
+  }
   void goes() {
     for (const broker::Asked& asked : ledger_->asked()) ledger_->answer(asked.id, true);
   }
@@ -106,6 +118,36 @@ TEST_F(AskedNeighboursTest, WhoIsWantedAgainWhileItGoesIsPassedOver) {
   ASSERT_EQ(ask_all(), 1U);
   holder.shows(broker::Work::busy);
   EXPECT_EQ(ask_all(), 0U);
+}
+
+// Nothing is decided meanwhile, so nobody says again what was asked.
+TEST_F(AskedNeighboursTest, WhatOthersHaveGivenBackStaysWhileAnotherModelIsLoaded) {
+  ManualClock clock;
+  Deaf observer;
+  const std::vector<ModelRules> rules{{.name = "another"}, {.name = "ours"}};
+  Queue queue(rules, capacity_of({{"another", 10}, {"ours", 60}}), std::make_shared<LeastRecentlyUsed>(), 10, clock,
+              observer);
+  queue.want("another");
+  const std::optional<Job> job = queue.next_at_once();
+  ASSERT_TRUE(job && std::holds_alternative<Load>(job->task));
+  const AskOthers wanted{.ticket = 2, .model = "ours", .offers = {}, .needs = {{device::host(), 2_GiB}}};
+  neighbours.start(queue, [] { return std::map<std::string, std::string>(); });
+  {
+    const Queue::Request waits(queue, "ours", {}, true);  // the second ticket
+    neighbours.ask(wanted);
+    const auto until = std::chrono::steady_clock::now() + 3s;  // it would have lapsed after two
+    bool stays = true;
+    while (stays && std::chrono::steady_clock::now() < until) {
+      stays = !holder.may_have_more();
+      std::this_thread::sleep_for(20ms);
+    }
+    EXPECT_TRUE(stays);
+  }
+  const auto until = std::chrono::steady_clock::now() + 60s;  // nobody waits any more
+  while (!holder.may_have_more() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(20ms);
+  EXPECT_TRUE(holder.may_have_more());
+  neighbours.stop();
+  queue.close();
 }
 
 }  // namespace

@@ -2,6 +2,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <utility>
+#include <variant>
+
 #include "expect_error.hpp"
 #include "queue_world.hpp"
 
@@ -140,6 +149,35 @@ TEST_F(QueueTest, WhoIsTheLastOfItsComputeGroupIsSaid) {
   standings = queue->standings();
   EXPECT_TRUE(standings.at("a").last_of.empty());
   EXPECT_FALSE(standings.at("b").is_last_of_all);
+}
+
+// The machine's, until somebody sets it.
+class SetClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override { return SystemClock().now() + by.load(); }
+  std::atomic<std::chrono::seconds> by = std::chrono::seconds(0);
+};
+
+TEST(QueueClockTest, WhoWaitsForATimeWaitsNoLongerWhereTheClockIsSetBack) {
+  const Quiet quiet;
+  SetClock clock;
+  Deaf observer;
+  const ModelRules rules{.name = "a", .time_to_live = std::chrono::milliseconds(300)};
+  Queue queue({rules}, capacity_of({{"a", 10}}), std::make_shared<LeastRecentlyUsed>(), 10, clock, observer);
+  queue.want("a");
+  ASSERT_TRUE(queue.next_at_once());
+  auto resident = std::make_shared<Resident>();
+  resident->name = "a";
+  queue.warming("a");
+  queue.finished(Loaded{.model = "a", .resident = std::exchange(resident, nullptr), .ms = 1});
+  std::stop_source stop;
+  auto goes = std::async(std::launch::async, [&] { return queue.next(stop.get_token()); });
+  clock.by = std::chrono::hours(-1);
+  const bool is_in_time = goes.wait_for(std::chrono::seconds(60)) == std::future_status::ready;
+  (void)stop.request_stop();
+  const std::optional<Job> job = goes.get();
+  ASSERT_TRUE(is_in_time);
+  EXPECT_TRUE(job && std::holds_alternative<Evict>(job->task));
 }
 
 // The clock counts nanoseconds: what is beyond it must not come out as the past.

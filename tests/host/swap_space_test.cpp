@@ -190,6 +190,35 @@ TEST_F(SwapSpaceTest, OneWithPicturesWhoseFileIsDamagedIsLostAndSaysSoOnceItIsWa
   EXPECT_TRUE(ledger.empty());
 }
 
+TEST_F(SwapSpaceTest, OneWithPicturesThatHasNoRoomNowStaysOnDisk) {
+  SwapSpace swap(limits(0_B, 1_KiB), ledger);
+  put(swap, 1, with_a_picture(100));
+  ledger.set_budget(device::host(), 60_B);
+  for (int i = 0; i < 2; ++i) {
+    expect_error(ErrorCode::over_budget, "no room for conversation 1", [&] { (void)swap.take(1); });
+    EXPECT_FALSE(swap.take_for_another(1));
+    EXPECT_EQ(swap.held().on_disk, 100_B);
+    EXPECT_EQ(swap.held().conversations, 1U);
+    expect_charged(swap);
+  }
+  ledger.set_budget(device::host(), 1_KiB);
+  EXPECT_EQ(swap.take(1)->snapshot.memory, with_a_picture(100).memory);
+  EXPECT_THAT(files_in(folder.path()), IsEmpty());
+  EXPECT_TRUE(ledger.empty());
+}
+
+TEST_F(SwapSpaceTest, ThatItIsLostIsToldToItsOwnAndToNobodyElse) {
+  SwapSpace swap(limits(0_B, 1_KiB), ledger);
+  put(swap, 1, with_a_picture(2000));
+  put(swap, 2, with_a_picture(100));
+  fs::resize_file(files_in(folder.path()).front(), 10);
+  for (const std::uint64_t id : {1U, 2U}) {
+    for (int i = 0; i < 2; ++i) EXPECT_FALSE(swap.take_for_another(id)) << id;
+    expect_error(ErrorCode::unsupported, "begins anew", [&] { (void)swap.take(id); });
+  }
+  EXPECT_TRUE(ledger.empty());
+}
+
 TEST_F(SwapSpaceTest, ADiskThatFailsLeavesTheTokens) {
   const std::string file = folder.write("not-a-folder", "x");
   SwapSpace swap({.memory = 0_B, .disk = 1_KiB, .folder = file}, ledger);

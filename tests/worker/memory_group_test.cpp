@@ -68,6 +68,15 @@ TEST_F(MemoryGroupTest, TheControllerIsPassedOnWhereItIsNotYet) {
   EXPECT_EQ(content("cgroup/plimsoll.service/cgroup.subtree_control"), "+memory");
 }
 
+// A host that is killed leaves them behind, and numbers of processes are used again.
+TEST_F(MemoryGroupTest, OneThatNobodyUsesAnyMoreIsNotInTheWay) {
+  has_controllers("cpu memory\n", "memory\n");
+  fs::create_directory(service / "model-7");
+  EXPECT_TRUE(MemoryGroup::create(service, "model-7"));
+  (void)folder.write("cgroup/plimsoll.service/model-8/cgroup.procs", "8");
+  EXPECT_FALSE(MemoryGroup::create(service, "model-8")) << "it is in use";
+}
+
 TEST_F(MemoryGroupTest, WhereItCannotBeMadeThereIsNone) {
   has_controllers("cpu\n", "cpu\n");
   EXPECT_FALSE(MemoryGroup::create(service, "model-7")) << "no controller";

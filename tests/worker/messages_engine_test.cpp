@@ -64,7 +64,7 @@ TEST(MessagesTest, ASnapshotsHeaderComesBack) {
 
 TEST(MessagesTest, ParametersOfAGenerationComeBack) {
   run::GenerationParams params{.predict = 12, .sampling = {.seed = 7, .mirostat = 2}};
-  params.stop_strings = {"\n", "éé"};
+  params.stop_strings = {"\n", "éé", "\xE2\x80", std::string("a\0b", 3)};
   params.keep_stop_string = true;
   params.overflow.strategy = run::ContextOverflow::stop;
   params.answer_so_far = {.tokens = 3, .averages = {9.25F}};
@@ -83,6 +83,8 @@ TEST(MessagesTest, ParametersOfAGenerationComeBack) {
   EXPECT_EQ(back.params.prompt_likeliest, 5U);
   EXPECT_TRUE(back.tells_prompt_decoded);
   EXPECT_FALSE(back.tells_progress);
+  params.sampling.thought_end = "\xFF";  // no text, and no failure
+  EXPECT_NO_THROW((void)generation_request_from(to_text(params)));
   params.on_token = [](engine::Token, std::span<const float>) {};
   expect_error(ErrorCode::unsupported, "reads logits", [&] { (void)to_text(params); });
 }

@@ -30,5 +30,18 @@ TEST_F(RemoteModelTest, WhoSavesOrLeavesAConversationDoesNotWaitForAProcessThatH
   EXPECT_EQ(stream_of(params()), local(params()));
 }
 
+// What is done to a conversation is not waited for without an end, and not tried a third time.
+TEST_F(RemoteModelTest, AProcessThatHangsWithWhatItIsGivenIsEnded) {
+  const std::string fault = "stuck@" + std::to_string(poison());
+  setenv("PLIMSOLL_TEST_WORKER_FAULT", fault.c_str(), 1);
+  WorkerOptions options = worker_options();
+  options.most_to_answer = std::chrono::seconds(2);
+  lone.emplace(open_request(request()), options);
+  Conversation conversation = lone->model.create();
+  test::expect_error(ErrorCode::model_crashed, "twice", [&] { conversation.prompt(tokens("Nothing but §")); });
+  EXPECT_EQ(lone->deaths, 2);
+  EXPECT_EQ(stream_of(params()), local(params()));
+}
+
 }  // namespace
 }  // namespace plimsoll::worker

@@ -76,6 +76,26 @@ TEST_F(RemoteModelTest, ASavedConversationComesBackThroughSharedMemory) {
   EXPECT_LE(again.waiting(), 1U);
 }
 
+// Not only an answer: what is done to a sequence may end its process as well.
+TEST_F(RemoteModelTest, WhatASequenceIsGivenIsNotTriedAThirdTime) {
+  open();
+  const std::string expected = local(params());
+  open_with_fault("taken");
+  const std::vector<engine::Token> bad = tokens("Nothing but §");
+  Conversation conversation = lone->model.create();
+  conversation.prompt(tokens("Day 12."));
+  test::expect_error(ErrorCode::model_crashed, "twice", [&] { conversation.prompt(bad); });
+  EXPECT_EQ(lone->deaths, 2);
+  EXPECT_EQ(conversation.tokens(), tokens("Day 12."));
+  EXPECT_EQ(stream_of(params()), expected);
+  Conversation another = lone->model.create();  // it is made with what it is given first
+  test::expect_error(ErrorCode::model_crashed, "twice", [&] { (void)another.replace(bad); });
+  EXPECT_EQ(lone->deaths, 4);
+  EXPECT_FALSE(lone->is_given_up);
+  EXPECT_TRUE(another.tokens().empty());
+  EXPECT_EQ(conversation.replace(tokens("Day 13.")), 0U);
+}
+
 TEST_F(RemoteModelTest, AConversationIsCopied) {
   open();
   Conversation one = lone->model.create();

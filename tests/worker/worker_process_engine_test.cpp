@@ -1,11 +1,17 @@
 // The process of a model, and what it costs its host.
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <sys/wait.h>
 
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <stdexcept>
+#include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -23,6 +29,28 @@ struct Nobody final : WorkerObserver {
   void gives_up(const Error&) override {}
   void gave_up(const Error&) override {}
 };
+
+// Who has troubles of its own whenever it hears of one.
+struct Troubled final : WorkerObserver {
+  void died(const Life&, const Death&) override { throw std::runtime_error("a probe does not answer"); }
+  void make_again(const std::shared_ptr<Life>&) override {}
+  void is_back() override {}
+  void gives_up(const Error&) override { throw std::runtime_error("no memory"); }
+  void gave_up(const Error&) override { throw 1; }
+};
+
+void wait_until(const std::function<bool()>& is_so) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!is_so() && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  ASSERT_TRUE(is_so());
+}
+
+// That nobody has waited for.
+bool has_ended_child() {
+  siginfo_t ended{};
+  return waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid != 0;
+}
 
 std::ptrdiff_t descriptors() {
   return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), std::filesystem::directory_iterator());
@@ -67,6 +95,91 @@ TEST(WorkerProcessTest, AProcessOfAnotherVersionIsRefused) {
   process.start();
   RemoteModel model(loop, process, asked, nullptr);
   test::expect_error(ErrorCode::unsupported, "both have to be the same", [&] { model.load(); });
+}
+
+TEST(WorkerProcessTest, WhoThrowsWhenItHearsOfADeathEndsNothing) {
+  RpcLoop loop;
+  Troubled troubled;
+  WorkerOptions options = worker_options();
+  options.most_deaths = 2;
+  WorkerProcess process(loop, options, troubled);
+  process.start();
+  ASSERT_TRUE(process.kill());
+  wait_until([&] { return process.restarts() == 1 && process.life_at_once() != nullptr; });
+  ASSERT_TRUE(process.kill());
+  wait_until([&] { return process.has_failed(); });
+  test::expect_error(ErrorCode::engine_failed, "has died 2 times", [&] { (void)process.life(); });
+}
+
+TEST(WorkerProcessTest, AHindranceThatThrowsIsOne) {
+  RpcLoop loop;
+  Nobody nobody;
+  WorkerOptions options = worker_options();
+  options.patience = std::chrono::milliseconds(0);
+  options.hindrance = []() -> std::string { throw std::runtime_error("no descriptor is left"); };
+  WorkerProcess process(loop, options, nobody);
+  process.start();
+  ASSERT_TRUE(process.kill());
+  wait_until([&] { return process.has_failed(); });
+  test::expect_error(ErrorCode::io, "no descriptor is left", [&] { (void)process.life(); });
+}
+
+// Of a machine that has no thread left, say: none can be had while this lives.
+class NoMoreThreads {
+ public:
+  NoMoreThreads() {
+    pthread_attr_t huge{};
+    EXPECT_EQ(pthread_getattr_default_np(&before_), 0);
+    EXPECT_EQ(pthread_getattr_default_np(&huge), 0);
+    EXPECT_EQ(pthread_attr_setstacksize(&huge, std::size_t{1} << 50U), 0);
+    EXPECT_EQ(pthread_setattr_default_np(&huge), 0);
+    pthread_attr_destroy(&huge);
+  }
+  ~NoMoreThreads() {
+    pthread_setattr_default_np(&before_);
+    pthread_attr_destroy(&before_);
+  }
+  NoMoreThreads(const NoMoreThreads&) = delete;
+  NoMoreThreads& operator=(const NoMoreThreads&) = delete;
+
+ private:
+  pthread_attr_t before_{};
+};
+
+TEST(WorkerProcessTest, WithoutAThreadToWatchItThereIsNone) {
+  RpcLoop loop;
+  Nobody nobody;
+  const auto before = descriptors();
+  {
+    WorkerProcess process(loop, worker_options(), nobody);
+    {
+      const NoMoreThreads now;
+      EXPECT_THROW(process.start(), std::system_error);
+    }
+    EXPECT_EQ(process.pid(), 0);
+  }
+  EXPECT_EQ(descriptors(), before);
+  EXPECT_FALSE(has_ended_child()) << "it has been waited for";
+}
+
+TEST(WorkerProcessTest, OneThatIsKilledWhileItIsKilledIsWaitedForOnce) {
+  RpcLoop loop;
+  Nobody nobody;
+  WorkerOptions options = worker_options();
+  options.most_deaths = 0;
+  {
+    WorkerProcess process(loop, options, nobody);
+    process.start();
+    std::vector<std::jthread> all;
+    for (int i = 0; i < 4; ++i)
+      all.emplace_back([&process](const std::stop_token& stop) {
+        for (; !stop.stop_requested(); std::this_thread::sleep_for(std::chrono::microseconds(200)))
+          (void)process.kill();
+      });
+    wait_until([&] { return process.restarts() >= 2; });
+    EXPECT_FALSE(process.has_failed());
+  }
+  EXPECT_FALSE(has_ended_child()) << "each has been waited for";
 }
 
 // 300 of them are 600: see raise_descriptor_limit(). A socket pair has no name, so that no path is too long for it.
