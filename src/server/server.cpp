@@ -17,6 +17,7 @@
 #include "connection_threads.hpp"
 #include "contained.hpp"
 #include "http_failure.hpp"
+#include "http_server.hpp"
 #include "listening.hpp"
 #include "random_id.hpp"
 #include "request_path.hpp"
@@ -62,7 +63,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
       stored_items(host.accounting().ledger()),
       request_memory(host.accounting().ledger(), [this] { return vocabularies.clear() || prompts.drop_oldest(); }),
       certificate(certificate_of(options)),
-      http(std::make_unique<HttpRoutes>(make_http(options, certificate.get()))) {
+      http(std::make_unique<HttpRoutes>(make_http(certificate.get()))) {
   add_common_handling();
   add_text_routes();
   add_response_routes();
@@ -111,6 +112,12 @@ void Server::Impl::add_common_handling() {
 }
 
 void Server::Impl::explain_failure(const httplib::Request& request, httplib::Response& response) const {
+  // What was being read then was not read to its end.
+  if (response.status == 400 && ending) return put(response, server_ends(), shape_of(request.path));
+  if (response.status == 400 && HttpServer::head_was_late())
+    return put(response,
+               {408, "timeout", "first line and headers did not arrive within the time that this server has for them"},
+               shape_of(request.path));
   const Arriving* arriving = response.user_data.get<Arriving>(kArriving);
   if (response.status == 400 && arriving != nullptr && *arriving && (*arriving)->is_late())
     return put(response, {408, "timeout", "the body did not arrive within the time that this server waits for one"},
@@ -154,7 +161,7 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
         {403, "forbidden_origin", "pages of other origins are not let in here; --cors-origin names those that are"});
   }
   if (ending && !is_about_the_server(request)) {
-    return turn_away(api::Problem(503, "ending", "the server is ending").retry_after(std::chrono::seconds(1)));
+    return turn_away(server_ends());
   }
   if (!may_ask(request)) return turn_away(no_key());
   if (const auto problem = make_readable(request)) return turn_away(*problem);
@@ -234,7 +241,7 @@ RequestOrigin Server::Impl::origin_of(const httplib::Request& request, const htt
 
 api::Problem Server::Impl::explained(const std::exception& error, const RequestOrigin& origin) const {
   api::Problem problem = problem_of(error, origin);
-  if (ending && problem.status() == 499) problem = api::Problem(503, "ending", "the server is ending");
+  if (ending && problem.status() == 499) problem = server_ends();
   if (problem.status() == 503 && !problem.retry_after()) problem.retry_after(std::chrono::seconds(1));
   // What others hold may pass; what our own budget refuses does not.
   if (problem.code() == to_string(ErrorCode::out_of_device_memory)) problem.retry_after(kUntilOthersMayBeGone);
@@ -252,7 +259,7 @@ struct Begun {
 }  // namespace
 
 std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work(const httplib::Request& request) {
-  if (ending) throw api::Problem(503, "ending", "the server is ending");
+  if (ending) throw server_ends();
   const auto begun = std::make_shared<Begun>(counters);
   if (counters.at_work() > options.limits.requests) {
     throw api::Problem(503, "busy",
