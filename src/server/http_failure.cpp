@@ -77,6 +77,10 @@ api::Problem server_ends() {
   return api::Problem(503, "ending", "the server is ending").retry_after(std::chrono::seconds(1));
 }
 
+api::Problem no_key() {
+  return {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};
+}
+
 api::Problem failure_of(const httplib::Request& request, int status, const std::string& allowed, Bytes most_body) {
   if (status == 404 && !allowed.empty()) {
     return {405, "method_not_allowed", fmt::format("{} takes no {}, but {}", request.path, request.method, allowed)};
