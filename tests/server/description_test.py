@@ -238,7 +238,7 @@ class Description(ServedCase):
 
     def test_refusals_follow_their_schemas(self):
         for path in ("/v1/chat/completions", "/v1/messages", "/plimsoll/v1/plan", "/v1/embeddings", "/completion", "/embedding", "/api/chat", "/api/embed"):
-            status, answer = self.server.post(path, {"nonsense": 1})
+            status, answer = self.server.post(path, {"nonsense": 1, "model": 5})
             self.assertEqual(status, 400)
             self.follows(answer, path, "post", "400")
 
