@@ -21,4 +21,9 @@ std::uint32_t seed_of_draw(std::uint32_t seed, const DrawPlace& place) noexcept 
   return drawn == kRandomSeed ? 0 : drawn;
 }
 
+std::uint32_t following_seed(std::uint32_t seed, std::uint32_t after) noexcept {
+  constexpr std::uint64_t kSeeds = kRandomSeed;  // 0 up to the one before it
+  return static_cast<std::uint32_t>((static_cast<std::uint64_t>(seed) + after) % kSeeds);
+}
+
 }  // namespace plimsoll::engine

@@ -13,4 +13,7 @@ struct DrawPlace {
 // A seed for a generator that draws once. Never LLAMA_DEFAULT_SEED, which the engine takes for a random one.
 [[nodiscard]] std::uint32_t seed_of_draw(std::uint32_t seed, const DrawPlace& place) noexcept;
 
+// The seed that many after this one, as if the random one were not among them. Neither is random.
+[[nodiscard]] std::uint32_t following_seed(std::uint32_t seed, std::uint32_t after) noexcept;
+
 }  // namespace plimsoll::engine

@@ -25,8 +25,10 @@ void require_vocabulary(const Model& model, const char* link) {
     throw Error(ErrorCode::unsupported, fmt::format("{} needs a model with a vocabulary", link));
 }
 
+// The engine's samplers take memory for each token beforehand: four bytes, and DRY twelve.
 std::int32_t look_back(const Model& model, std::int32_t last_n) {
-  return last_n >= 0 ? last_n : static_cast<std::int32_t>(model.facts().n_ctx_train);
+  const std::int64_t wanted = last_n >= 0 ? last_n : static_cast<std::int64_t>(model.facts().n_ctx_train);
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(wanted, 0, kMostLookedBackOn));
 }
 
 // -infinity among the candidates makes the engine's typical sampler compute 0 * infinity, and keep a set without

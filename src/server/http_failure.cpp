@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <chrono>
 #include <string_view>
 
 namespace plimsoll::server {
@@ -70,6 +71,14 @@ std::optional<api::Problem> make_readable(httplib::Request& request) {
   }
   if (type == "application/x-www-form-urlencoded") set(request, "Content-Type", "text/plain");
   return std::nullopt;
+}
+
+api::Problem server_ends() {
+  return api::Problem(503, "ending", "the server is ending").retry_after(std::chrono::seconds(1));
+}
+
+api::Problem no_key() {
+  return {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};
 }
 
 api::Problem failure_of(const httplib::Request& request, int status, const std::string& allowed, Bytes most_body) {

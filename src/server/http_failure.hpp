@@ -15,6 +15,9 @@ namespace plimsoll::server {
 // that changes nothing is left out. Gives why a body of this kind is not read; empty: it is.
 [[nodiscard]] std::optional<api::Problem> make_readable(httplib::Request& request);
 
+[[nodiscard]] api::Problem server_ends();  // 503
+[[nodiscard]] api::Problem no_key();       // 401
+
 // Of what it has answered with this status. `allowed`: the methods that the path has; empty: there is no such path.
 [[nodiscard]] api::Problem failure_of(const httplib::Request& request, int status, const std::string& allowed,
                                       Bytes most_body);

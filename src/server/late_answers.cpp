@@ -20,11 +20,12 @@ void Server::Impl::put_late(const httplib::Request& request, httplib::Response& 
   };
   const auto made = std::make_shared<Made>();
   made->answer = std::move(answer);
-  made->whole = std::async(std::launch::async, made->answer.make);
+  made->whole = std::async(std::launch::async, std::move(made->answer.make));
   if (made->whole.wait_for(rule.interval) == std::future_status::ready || client->has_closed_its_half())
     return put_now(made->whole.get(), made->answer);
   client->answer_begins();
-  put_stream(request, response, kJson, [this, made, rule, &request](std::size_t, httplib::DataSink& sink) {
+  const auto record = record_of(request);
+  put_stream(request, response, kJson, [made, rule, record, &request](std::size_t, httplib::DataSink& sink) {
     int status = 200;
     std::string body;
     while (made->whole.wait_for(rule.interval) != std::future_status::ready) (void)sink.write(" ", 1);
@@ -36,19 +37,30 @@ void Server::Impl::put_late(const httplib::Request& request, httplib::Response& 
       body = api::to_text(api::error_body(problem, shape_of(request.path)));
     }
     (void)sink.write(body.data(), body.size());
-    write_down(request, status);
+    record->write_down(status);
     sink.done();
     return true;
   });
 }
 
-void Server::Impl::put_patiently(const httplib::Request& request, httplib::Response& response, MakeAnswer make) {
+std::shared_ptr<StreamRecord> Server::Impl::record_of(const httplib::Request& request) {
+  return std::make_shared<StreamRecord>([this, &request](int status) { write_down(request, status); });
+}
+
+// `counted` no more before the answer is written: who has it may ask again at once.
+void Server::Impl::put_patiently(const httplib::Request& request, httplib::Response& response, Counted counted,
+                                 MakeAnswer make) {
   const std::shared_ptr<Peer> client = peer_of(request);
   const auto explain = [this, origin = origin_of(request, response)](const std::exception& error) {
     return explained(error, origin);
   };
   put_late(request, response, client, options.heartbeat,
-           {.make = [make = std::move(make), client] { return api::to_text(make(client)); }, .explain = explain});
+           {.make =
+                [make = std::move(make), client, counted = std::move(counted)]() mutable {
+                  const Counted until_it_is_made = std::move(counted);
+                  return api::to_text(make(client));
+                },
+            .explain = explain});
 }
 
 }  // namespace plimsoll::server

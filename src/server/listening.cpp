@@ -6,6 +6,8 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "http_server.hpp"
+
 namespace plimsoll::server {
 
 std::unique_ptr<ServedCertificate> certificate_of(const ServerOptions& options) {
@@ -15,15 +17,8 @@ std::unique_ptr<ServedCertificate> certificate_of(const ServerOptions& options) 
   return std::make_unique<ServedCertificate>(options.certificate, options.private_key);
 }
 
-std::unique_ptr<httplib::Server> make_http(const ServerOptions& options, ServedCertificate* certificate) {
-  if (certificate == nullptr) return std::make_unique<httplib::Server>();
-  auto secure = std::make_unique<httplib::SSLServer>(options.certificate.c_str(), options.private_key.c_str());
-  if (!secure->is_valid()) {
-    throw plimsoll::Error(ErrorCode::usage, fmt::format("certificate '{}' and private key '{}' cannot be used together",
-                                                        options.certificate.string(), options.private_key.string()));
-  }
-  certificate->serve(*static_cast<SSL_CTX*>(secure->tls_context()));
-  return secure;
+std::unique_ptr<httplib::Server> make_http(ServedCertificate* certificate) {
+  return std::make_unique<HttpServer>(certificate == nullptr ? nullptr : certificate->context());
 }
 
 namespace {
@@ -61,7 +56,7 @@ int listen_at(httplib::Server& http, const ServerOptions& options) {
 
 void require_can_listen(const ServerOptions& options) {
   const auto certificate = certificate_of(options);
-  const auto http = make_http(options, certificate.get());
+  const auto http = make_http(certificate.get());
   (void)::close(take_port(*http, options).socket);  // the library closes what it serves alone
 }
 

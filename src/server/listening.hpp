@@ -12,8 +12,8 @@ namespace plimsoll::server {
 
 // Null: it serves without TLS. Throws Error{usage}: see require_can_listen().
 [[nodiscard]] std::unique_ptr<ServedCertificate> certificate_of(const ServerOptions& options);
-// With TLS where there is a certificate, which outlives it.
-[[nodiscard]] std::unique_ptr<httplib::Server> make_http(const ServerOptions& options, ServedCertificate* certificate);
+// With TLS where there is a certificate, which outlives it. Throws likewise.
+[[nodiscard]] std::unique_ptr<httplib::Server> make_http(ServedCertificate* certificate);
 // Takes the port; gives its number. Throws Error{io}.
 [[nodiscard]] int listen_at(httplib::Server& http, const ServerOptions& options);
 

@@ -25,6 +25,7 @@ class RequestCounters {
   // Tokens and their times count whether the answer came to its end or broke off.
   void text(const std::string& model, const api::Usage& usage, const TokenTimes& times, bool to_its_end);
   [[nodiscard]] std::size_t at_work() const noexcept { return at_work_; }
+  [[nodiscard]] std::size_t open() const noexcept { return open_; }
   // As Prometheus' text. docs/monitoring.md lists every metric.
   [[nodiscard]] std::string to_prometheus() const;
   // What llama-server's boards look at, under its names; over all models. `waiting`: requests without a lease yet.
@@ -37,6 +38,18 @@ class RequestCounters {
     ~Work() { --counters_.at_work_; }
     Work(const Work&) = delete;
     Work& operator=(const Work&) = delete;
+
+   private:
+    RequestCounters& counters_;
+  };
+
+  // One request that has arrived and whose answer is not written to its end.
+  class Open {
+   public:
+    explicit Open(RequestCounters& counters) : counters_(counters) { ++counters_.open_; }
+    ~Open() { --counters_.open_; }
+    Open(const Open&) = delete;
+    Open& operator=(const Open&) = delete;
 
    private:
     RequestCounters& counters_;
@@ -58,6 +71,7 @@ class RequestCounters {
   std::map<std::string, double> milliseconds_ PLIMSOLL_GUARDED_BY(mutex_);  // by route
   std::map<std::string, Text> texts_ PLIMSOLL_GUARDED_BY(mutex_);           // by model
   std::atomic<std::size_t> at_work_ = 0;
+  std::atomic<std::size_t> open_ = 0;
 };
 
 }  // namespace plimsoll::server

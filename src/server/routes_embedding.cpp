@@ -94,22 +94,26 @@ api::Json Server::Impl::rank(const httplib::Request& request, const api::RankReq
 }
 
 void Server::Impl::add_embedding_routes() {
-  http->Post("/v1/embeddings", answering([this](const httplib::Request& request, httplib::Response& response) {
+  http->Post("/v1/embeddings",
+             working([this](const httplib::Request& request, httplib::Response& response, Counted counted) {
                const api::EmbeddingRequest asked = api::read_embedding_request(api::parse_object(request.body));
-               put_patiently(request, response, [this, asked, &request](const std::shared_ptr<Peer>& client) {
-                 const Embedded done = embed(request, asked, client);
-                 return api::embedding_answer(asked, done.model, done.vectors, done.tokens);
-               });
+               put_patiently(request, response, std::move(counted),
+                             [this, asked, &request](const std::shared_ptr<Peer>& client) {
+                               const Embedded done = embed(request, asked, client);
+                               return api::embedding_answer(asked, done.model, done.vectors, done.tokens);
+                             });
              }));
-  http->Post("/embedding", answering([this](const httplib::Request& request, httplib::Response& response) {
+  http->Post("/embedding",
+             working([this](const httplib::Request& request, httplib::Response& response, Counted counted) {
                const api::EmbeddingRequest asked = api::read_llama_embedding(api::parse_object(request.body));
-               put_patiently(request, response, [this, asked, &request](const std::shared_ptr<Peer>& client) {
-                 return api::llama_embedding_answer(embed(request, asked, client).vectors);
-               });
+               put_patiently(request, response, std::move(counted),
+                             [this, asked, &request](const std::shared_ptr<Peer>& client) {
+                               return api::llama_embedding_answer(embed(request, asked, client).vectors);
+                             });
              }));
-  const auto ranks = answering([this](const httplib::Request& request, httplib::Response& response) {
+  const auto ranks = working([this](const httplib::Request& request, httplib::Response& response, Counted counted) {
     const api::RankRequest asked = api::read_rank_request(api::parse_object(request.body));
-    put_patiently(request, response, [this, asked, &request](const std::shared_ptr<Peer>& client) {
+    put_patiently(request, response, std::move(counted), [this, asked, &request](const std::shared_ptr<Peer>& client) {
       return rank(request, asked, client);
     });
   });

@@ -131,7 +131,7 @@ void Server::Impl::add_llama_routes() {
                   model_json(*named.model, named.preset, status_of(host, model), usable_plan_of(host, model)));
             }));
 
-  http->Post("/tokenize", answering([this](const httplib::Request& request, httplib::Response& response) {
+  http->Post("/tokenize", working([this](const httplib::Request& request, httplib::Response& response, const Counted&) {
                const Json body = api::parse_object(request.body);
                api::Fields fields(body);
                const std::string text = fields.need_text("content");
@@ -151,22 +151,23 @@ void Server::Impl::add_llama_routes() {
                          });
              }));
 
-  http->Post("/detokenize", answering([this](const httplib::Request& request, httplib::Response& response) {
-               const Json body = api::parse_object(request.body);
-               api::Fields fields(body);
-               const Json& given = fields.need("tokens");
-               if (!given.is_array()) fields.fail("tokens", "must be a list of token ids");
-               const std::vector<engine::Token> tokens = api::read_tokens(given, "tokens");
-               read_with(
-                   request, fields.text("model").value_or(""), [&](const PromptReader& reader, const std::stop_token&) {
-                     const engine::Vocab vocab = reader.vocab();
-                     if (std::ranges::any_of(tokens, [&](engine::Token token) { return token >= vocab.n_tokens(); }))
-                       fields.fail("tokens", fmt::format("must hold token ids from 0 to {}", vocab.n_tokens() - 1));
-                     put(response, {{"content", vocab.detokenize(tokens, true)}});
-                   });
-             }));
+  http->Post(
+      "/detokenize", working([this](const httplib::Request& request, httplib::Response& response, const Counted&) {
+        const Json body = api::parse_object(request.body);
+        api::Fields fields(body);
+        const Json& given = fields.need("tokens");
+        if (!given.is_array()) fields.fail("tokens", "must be a list of token ids");
+        const std::vector<engine::Token> tokens = api::read_tokens(given, "tokens");
+        read_with(request, fields.text("model").value_or(""), [&](const PromptReader& reader, const std::stop_token&) {
+          const engine::Vocab vocab = reader.vocab();
+          if (std::ranges::any_of(tokens, [&](engine::Token token) { return token >= vocab.n_tokens(); }))
+            fields.fail("tokens", fmt::format("must hold token ids from 0 to {}", vocab.n_tokens() - 1));
+          put(response, {{"content", vocab.detokenize(tokens, true)}});
+        });
+      }));
 
-  http->Post("/apply-template", answering([this](const httplib::Request& request, httplib::Response& response) {
+  http->Post("/apply-template",
+             working([this](const httplib::Request& request, httplib::Response& response, const Counted&) {
                api::TextRequest asked = api::read_chat_completion(api::parse_object(request.body)).request;
                const NamedModel named = model_named(host.fleet(), asked.model);
                add_settings(options, *named.model, named.preset, asked);

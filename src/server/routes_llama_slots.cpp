@@ -92,6 +92,7 @@ void Server::Impl::save_slot(const httplib::Request& request, httplib::Response&
   const std::filesystem::path file = slot_files.path_of(asked.filename, owner);
   const auto handle = conversation_in(model, owner, asked.slot);
   handle->keep(handle->tokens(), handle->prompt());  // whatever becomes of the file
+  const Counted counted = begin_work(request);
   LeasedModel leased = lease_model(request, model, [](const PromptReader&) {});
   leased.lease->resume(handle->id());
   const run::Conversation& conversation = leased.lease->conversation();
@@ -114,6 +115,7 @@ void Server::Impl::restore_slot(const httplib::Request& request, httplib::Respon
   const std::filesystem::path file = slot_files.path_of(asked.filename, owner);
   const Bytes size = size_of(file);
   std::unique_ptr<PromptCache::Handle> handle;  // ends after the lease
+  const Counted counted = begin_work(request);
   LeasedModel leased = lease_model(request, model, [](const PromptReader&) {});
   memory::Charge charge = charged(host, size);
   const Stopwatch watch;

@@ -22,7 +22,7 @@ void Server::Impl::add_ollama_routes() {
   http->Get("/api/ps", answering([this](const httplib::Request&, httplib::Response& response) {
               put(response, api::ollama_ps(ollama_loaded(host)));
             }));
-  http->Post("/api/show", answering([this](const httplib::Request& request, httplib::Response& response) {
+  http->Post("/api/show", working([this](const httplib::Request& request, httplib::Response& response, const Counted&) {
                const std::string name = api::asked_ollama_model(api::parse_object(request.body));
                const std::string model = model_asked_for(host, name)->request.name;
                read_with(request, model, [&](const PromptReader& reader, const std::stop_token&) {

@@ -18,7 +18,6 @@ Server::Impl::Embedded Server::Impl::embed_for_ollama(const httplib::Request& re
     out = embed(request, asked.request, client);
   } else {
     out.model = model_asked_for(host, asked.request.model)->request.name;
-    const auto work = begin_work(request);
     const auto watched = watch(request, client).watched;
     if (!goes) ahead_of_vocabularies(context(), [&] { load_model(host, out.model, options, watched->token()); });
   }
@@ -27,22 +26,24 @@ Server::Impl::Embedded Server::Impl::embed_for_ollama(const httplib::Request& re
 }
 
 void Server::Impl::add_ollama_embedding() {
-  http->Post("/api/embed", answering([this](const httplib::Request& request, httplib::Response& response) {
-               const Stopwatch stopwatch;
-               const api::OllamaEmbedding asked = api::read_ollama_embed(api::parse_object(request.body));
-               put_patiently(request, response, [=, this, &request](const std::shared_ptr<Peer>& client) {
-                 const Embedded done = embed_for_ollama(request, asked, client);
-                 return api::ollama_embed_answer(
-                     asked, done.vectors,
-                     {.tokens = done.tokens, .load_ms = done.load_ms, .total_ms = stopwatch.elapsed_ms()});
-               });
-             }));
-  http->Post("/api/embeddings", answering([this](const httplib::Request& request, httplib::Response& response) {
-               const api::OllamaEmbedding asked = api::read_ollama_embeddings(api::parse_object(request.body));
-               put_patiently(request, response, [=, this, &request](const std::shared_ptr<Peer>& client) {
-                 return api::ollama_embeddings_answer(embed_for_ollama(request, asked, client).vectors);
-               });
-             }));
+  http->Post(
+      "/api/embed", working([this](const httplib::Request& request, httplib::Response& response, Counted counted) {
+        const Stopwatch stopwatch;
+        const api::OllamaEmbedding asked = api::read_ollama_embed(api::parse_object(request.body));
+        put_patiently(request, response, std::move(counted), [=, this, &request](const std::shared_ptr<Peer>& client) {
+          const Embedded done = embed_for_ollama(request, asked, client);
+          return api::ollama_embed_answer(
+              asked, done.vectors,
+              {.tokens = done.tokens, .load_ms = done.load_ms, .total_ms = stopwatch.elapsed_ms()});
+        });
+      }));
+  http->Post(
+      "/api/embeddings", working([this](const httplib::Request& request, httplib::Response& response, Counted counted) {
+        const api::OllamaEmbedding asked = api::read_ollama_embeddings(api::parse_object(request.body));
+        put_patiently(request, response, std::move(counted), [=, this, &request](const std::shared_ptr<Peer>& client) {
+          return api::ollama_embeddings_answer(embed_for_ollama(request, asked, client).vectors);
+        });
+      }));
 }
 
 }  // namespace plimsoll::server

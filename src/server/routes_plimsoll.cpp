@@ -202,11 +202,14 @@ void Server::Impl::add_plimsoll_routes() {
   http->Get("/plimsoll/v1/events", answering([this](const httplib::Request& request, httplib::Response& response) {
               response.set_header("Cache-Control", "no-cache");
               auto feed = std::make_shared<EventFeed>(host, monitor);
-              put_stream(request, response, api::kEventStream, [this, feed](std::size_t, httplib::DataSink& sink) {
-                if (!ending) return feed->write_news(sink);
-                sink.done();
-                return true;
-              });
+              const auto record = record_of(request);
+              put_stream(request, response, api::kEventStream,
+                         [this, feed, record](std::size_t, httplib::DataSink& sink) {
+                           if (!ending) return feed->write_news(sink);
+                           record->write_down(200);
+                           sink.done();
+                           return true;
+                         });
             }));
 
   http->Post(R"(/plimsoll/v1/models/(.+)/(load|unload|pin))",

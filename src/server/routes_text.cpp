@@ -6,6 +6,7 @@
 
 #include "base/log.hpp"
 
+#include "answer_data.hpp"
 #include "api/sse.hpp"
 #include "checked_lease.hpp"
 #include "keep_alive.hpp"
@@ -18,7 +19,7 @@ namespace plimsoll::server {
 // What a request needs while its answer is written, after its handler has returned. Ends from below.
 struct Answering {
   std::unique_ptr<RequestMemory::Share> memory;  // of what is collected
-  std::shared_ptr<RequestCounters::Work> work;
+  std::shared_ptr<RequestCounters::Work> counted;
   std::unique_ptr<DisconnectWatcher::Watch> watched;
   std::unique_ptr<api::AnswerWriter> writer;
   std::unique_ptr<TextJob> job;
@@ -29,8 +30,6 @@ struct Answering {
 };
 
 namespace {
-
-constexpr int kClientGone = 499;
 
 // Of a token with its alternatives: texts, and the JSON that is made of them.
 constexpr std::size_t kOfALogprob = 512;
@@ -110,8 +109,19 @@ bool is_timeout(const std::exception& error, const DisconnectWatcher::Watch& wat
 
 api::Problem timeout() { return {504, "timeout", "the request took longer than this server allows (--max-time)"}; }
 
-// Returns the status for log and counters: the one that was sent stood before the answer did.
-int stream(Answering& all, RequestCounters& counters, const StreamListener::Write& write, HeartbeatRule rule) {
+// Its slot is free, its model may go, and its key may ask again. Once.
+void end(Answering& all, host::Host& host) {
+  if (!all.job) return;
+  const std::string model = all.job->meta().model;
+  all.job.reset();
+  all.counted.reset();
+  keep_alive(host, model, all.keep_alive);
+}
+
+// `at_end`: before the last bytes, since who has them may ask again at once. Returns the status for log and counters:
+// the one that was sent stood before the answer did.
+int stream(Answering& all, RequestCounters& counters, const StreamListener::Write& write, HeartbeatRule rule,
+           const std::function<void()>& at_end) {
   StreamListener listener(*all.writer, write, rule);
   TextJob& job = *all.job;
   try {
@@ -122,14 +132,19 @@ int stream(Answering& all, RequestCounters& counters, const StreamListener::Writ
     if (!listener.write(all.writer->begin(job.meta()))) return kClientGone;
     job.run(listener);
     count(counters, job, true);
-    const std::string end = all.writer->end(job.usage());
+    const std::string last = all.writer->end(job.usage());
     all.keep();
-    return listener.write(end) ? 200 : kClientGone;
+    at_end();
+    return listener.write(last) ? 200 : kClientGone;
   } catch (const std::exception& error) {
     const api::Problem problem = all.explain(error);
     if (problem.status() != kClientGone) log::warn("server", "an answer broke off: {}", problem.what());
-    if (job.is_started()) count(counters, job, false);
-    std::string events = job.is_started() ? std::string{} : all.writer->begin_to_fail(job.meta());
+    std::string events;
+    if (all.job) {
+      if (job.is_started()) count(counters, job, false);
+      if (!job.is_started()) events = all.writer->begin_to_fail(job.meta());
+      at_end();
+    }
     events += all.writer->failure(problem);
     (void)listener.write(events);
     return problem.status();
@@ -138,22 +153,16 @@ int stream(Answering& all, RequestCounters& counters, const StreamListener::Writ
 
 // The library takes a client that has closed its half for gone before it streams to it: such a client gets all events
 // at once.
-void put_all_events(Answering& all, RequestCounters& counters, httplib::Response& response, const char* type) {
+void put_all_events(Answering& all, RequestCounters& counters, httplib::Response& response, const char* type,
+                    const std::function<void()>& at_end) {
   std::string events;
   const auto collect = [&](const std::string& more) {
     all.memory->grow(Bytes{more.size()});
     events += more;
     return true;
   };
-  (void)stream(all, counters, collect, {.interval = Milliseconds(0)});
+  response.user_data.set(kEnded, stream(all, counters, collect, {.interval = Milliseconds(0)}, at_end));
   response.set_content(events, type);
-}
-
-// Its slot is free, and its model may go.
-void end(Answering& all, host::Host& host) {
-  const std::string model = all.job->meta().model;
-  all.job.reset();
-  keep_alive(host, model, all.keep_alive);
 }
 
 // Of each prompt's answers the `given` likeliest, those first; as they are where all are given.
@@ -195,7 +204,6 @@ void Server::Impl::only_load(const httplib::Request& request, httplib::Response&
   const std::string model = model_asked_for(host, asked.request.model)->request.name;
   const auto& stays = asked.request.keep_alive;
   if (!stays || !stays->idle || stays->idle->count() > 0) {
-    const auto work = begin_work(request);
     const auto watched = watch(request).watched;
     ahead_of_vocabularies(context(), [&] { load_model(host, model, options, watched->token()); });
   }
@@ -208,7 +216,7 @@ void Server::Impl::only_load(const httplib::Request& request, httplib::Response&
 }
 
 void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Request& request,
-                               httplib::Response& response) {
+                               httplib::Response& response, Counted counted) {
   auto memory = request_memory.take(0);
   api::Json body = api::parse_object(request.body);
   stored_items.complete(owner_of(request), body, [&](Bytes text) { memory->read(text); });
@@ -216,7 +224,7 @@ void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Reque
   if (asked.only_loads) return only_load(request, response, asked);
   const bool streams = asked.request.stream;
   auto all = std::make_shared<Answering>();
-  all->work = begin_work(request);
+  all->counted = std::move(counted);
   all->memory = std::move(memory);
   auto [client, watched] = watch(request);
   all->watched = std::move(watched);
@@ -250,30 +258,43 @@ void Server::Impl::begin_stream(const api::Dialect& dialect, const std::shared_p
                                 const std::shared_ptr<Peer>& client, const httplib::Request& request,
                                 httplib::Response& response) {
   const HeartbeatRule rule = all->heartbeat;
-  if (!rule.beats() || all->job->wait_for(Milliseconds(0))) all->job->start();
+  const bool at_once = client->has_closed_its_half() || !knows_streams(request);
+  if (at_once || !rule.beats() || all->job->wait_for(Milliseconds(0))) all->job->start();
   response.set_header("Cache-Control", "no-cache");
-  if (client->has_closed_its_half() || !knows_streams(request)) {
-    put_all_events(*all, counters, response, dialect.stream_type);
-    unheld.tell(*all->job);
-    return end(*all, host);
+  const auto end_it = [this, answer = all.get()] {
+    if (answer->job) unheld.tell(*answer->job);
+    end(*answer, host);
+  };
+  if (at_once) {
+    put_all_events(*all, counters, response, dialect.stream_type, end_it);
+    return end_it();
   }
   client->answer_begins();
-  put_stream(request, response, dialect.stream_type, [this, all, rule, &request](std::size_t, httplib::DataSink& sink) {
-    const auto write = [&](const std::string& events) { return sink.write(events.data(), events.size()); };
-    const int status = stream(*all, counters, write, rule);
-    unheld.tell(*all->job);
-    end(*all, host);  // before the last bytes left
+  // Nobody may ever call what writes it.
+  const auto record = std::make_shared<StreamRecord>([this, all, end_it, &request](int status) {
+    end_it();
     write_down(request, status);
-    sink.done();
-    return true;
   });
+  put_stream(request, response, dialect.stream_type,
+             [this, all, rule, end_it, record](std::size_t, httplib::DataSink& sink) {
+               const auto write = [&](const std::string& events) { return sink.write(events.data(), events.size()); };
+               record->write_down(stream(*all, counters, write, rule, end_it));
+               sink.done();
+               return true;
+             });
 }
 
 void Server::Impl::put_whole(const std::shared_ptr<Answering>& all, const std::shared_ptr<Peer>& client,
                              const httplib::Request& request, httplib::Response& response) {
   const auto checked = std::make_shared<std::string>();  // by which kind of verdict, where it was
   const auto make = [this, checked, answer = all.get()] {
-    const api::Json made = whole(*answer, counters);
+    api::Json made;
+    try {
+      made = whole(*answer, counters);
+    } catch (...) {
+      end(*answer, host);
+      throw;
+    }
     if (const auto check = answer->job->usage().schema_check) *checked = to_word(check->kind);
     unheld.tell(*answer->job);
     answer->keep();
@@ -288,8 +309,9 @@ void Server::Impl::put_whole(const std::shared_ptr<Answering>& all, const std::s
 
 void Server::Impl::add_text_routes() {
   for (const api::Dialect& dialect : api::dialects()) {
-    http->Post(dialect.path, answering([this, &dialect](const httplib::Request& request, httplib::Response& response) {
-                 answer_text(dialect, request, response);
+    http->Post(dialect.path,
+               working([this, &dialect](const httplib::Request& request, httplib::Response& response, Counted counted) {
+                 answer_text(dialect, request, response, std::move(counted));
                }));
   }
   add_counting("/v1/messages/count_tokens",
@@ -298,8 +320,8 @@ void Server::Impl::add_text_routes() {
 }
 
 void Server::Impl::add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read) {
-  http->Post(path,
-             answering([this, read = std::move(read)](const httplib::Request& request, httplib::Response& response) {
+  http->Post(path, working([this, read = std::move(read)](const httplib::Request& request, httplib::Response& response,
+                                                          const Counted&) {
                const auto memory = request_memory.take(0);
                api::Json body = api::parse_object(request.body);
                stored_items.complete(owner_of(request), body, [&](Bytes text) { memory->read(text); });

@@ -25,7 +25,15 @@ ServedCertificate::Pair ServedCertificate::from_files() const {
   return pair;
 }
 
-void ServedCertificate::serve(SSL_CTX& context) { SSL_CTX_set_cert_cb(&context, choose, this); }
+std::shared_ptr<SSL_CTX> ServedCertificate::context() {
+  Pair context = from_files();
+  // Who sends no more may be answered still: HTTP says by itself where a body ends.
+  (void)SSL_CTX_set_options(context.get(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION |
+                                               SSL_OP_IGNORE_UNEXPECTED_EOF);
+  (void)SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_cert_cb(context.get(), choose, this);
+  return context;
+}
 
 int ServedCertificate::choose(SSL* connection, void* self) {
   auto& served = *static_cast<ServedCertificate*>(self);

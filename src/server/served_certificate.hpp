@@ -14,8 +14,8 @@ class ServedCertificate {
   // Reads both. Throws Error{usage} where they cannot be used together.
   ServedCertificate(std::filesystem::path certificate, std::filesystem::path private_key);
 
-  // Handshakes of this context take what is in use then. This outlives it.
-  void serve(SSL_CTX& context);
+  // For a server: its handshakes take what is in use then. This outlives it. Throws as the constructor does.
+  [[nodiscard]] std::shared_ptr<SSL_CTX> context();
   // Reads both again, and changes nothing yet. Throws as the constructor does.
   void read();
   // What was read last, from the next handshake on. True: it is another certificate.

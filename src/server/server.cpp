@@ -1,7 +1,6 @@
 #include "server/server.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -9,14 +8,15 @@
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
-#include "api/json_heap.hpp"
 #include "base/log.hpp"
 #include "plan/store.hpp"
 
+#include "answer_data.hpp"
 #include "checked_lease.hpp"
 #include "connection_threads.hpp"
 #include "contained.hpp"
 #include "http_failure.hpp"
+#include "http_server.hpp"
 #include "listening.hpp"
 #include "random_id.hpp"
 #include "request_path.hpp"
@@ -26,18 +26,8 @@ namespace plimsoll::server {
 namespace {
 
 constexpr std::size_t kRequestsPerConnection = 100'000;
-constexpr std::chrono::seconds kUntilOthersMayBeGone{5};
-constexpr const char* kRequestId = "x-request-id";
 constexpr const char* kBody = "body";  // among the library's data of an answer
-constexpr const char* kRead = "read";  // what was made of it
-constexpr const char* kArriving = "arriving";
-constexpr std::size_t kWorthCounting = 256 << 10;  // bytes; what smaller ones take is lost in the rest
-using Arriving = std::shared_ptr<ArrivingBody>;    // null: it has arrived
-constexpr double kBytesOfAToken = 4;               // of a request's body, for its share beside others
-
-api::Problem no_key() {
-  return {401, "invalid_api_key", "this server wants an API key: 'Authorization: Bearer KEY' or 'x-api-key: KEY'"};
-}
+constexpr double kBytesOfAToken = 4;   // of a request's body, for its share beside others
 
 std::filesystem::path kept_folder(const host::SwapLimits& swap) {
   const auto folder = swap.folder.empty() ? std::filesystem::path(plan::cache_folder()) / "swap" : swap.folder;
@@ -62,7 +52,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
       stored_items(host.accounting().ledger()),
       request_memory(host.accounting().ledger(), [this] { return vocabularies.clear() || prompts.drop_oldest(); }),
       certificate(certificate_of(options)),
-      http(std::make_unique<HttpRoutes>(make_http(options, certificate.get()))) {
+      http(std::make_unique<HttpRoutes>(make_http(certificate.get()))) {
   add_common_handling();
   add_text_routes();
   add_response_routes();
@@ -106,11 +96,18 @@ void Server::Impl::add_common_handling() {
   // It is called before a stream begins; those write themselves down when they end.
   library.set_logger([this](const httplib::Request& request, const httplib::Response& response) {
     if (response.content_provider_) return;
-    (void)contained("what writes a request down", [&] { write_down(request, response.status); });
+    const int* ended = response.user_data.get<int>(kEnded);
+    (void)contained("what writes a request down", [&] { write_down(request, ended ? *ended : response.status); });
   });
 }
 
 void Server::Impl::explain_failure(const httplib::Request& request, httplib::Response& response) const {
+  // What was being read then was not read to its end.
+  if (response.status == 400 && ending) return put(response, server_ends(), shape_of(request.path));
+  if (response.status == 400 && HttpServer::head_was_late())
+    return put(response,
+               {408, "timeout", "first line and headers did not arrive within the time that this server has for them"},
+               shape_of(request.path));
   const Arriving* arriving = response.user_data.get<Arriving>(kArriving);
   if (response.status == 400 && arriving != nullptr && *arriving && (*arriving)->is_late())
     return put(response, {408, "timeout", "the body did not arrive within the time that this server waits for one"},
@@ -154,7 +151,7 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
         {403, "forbidden_origin", "pages of other origins are not let in here; --cors-origin names those that are"});
   }
   if (ending && !is_about_the_server(request)) {
-    return turn_away(api::Problem(503, "ending", "the server is ending").retry_after(std::chrono::seconds(1)));
+    return turn_away(server_ends());
   }
   if (!may_ask(request)) return turn_away(no_key());
   if (const auto problem = make_readable(request)) return turn_away(*problem);
@@ -195,78 +192,8 @@ void Server::Impl::write_down(const httplib::Request& request, int status) {
             request.target.substr(0, request.target.find('?')), status, ms);
 }
 
-Server::Impl::Work Server::Impl::answering(Work work) {
-  return [this, work = std::move(work)](const httplib::Request& request, httplib::Response& response) {
-    const api::UnknownFields unknown(options.strict_fields ? api::UnknownRule::refuse : api::UnknownRule::ignore);
-    try {
-      response.user_data.set(kArriving, Arriving());
-      if (!may_ask(request)) throw no_key();  // it may have been taken away while the body arrived
-      // Before anything is made of the body, for as long as there is an answer to it.
-      const std::shared_ptr<RequestMemory::Share> memory = request_memory.take(request.body.size());
-      if (request.body.size() > kWorthCounting) memory->grow(api::heap_of_values(request.body));
-      response.user_data.set(kRead, memory);
-      work(request, response);
-    } catch (const std::exception& error) {
-      const api::Problem problem = explained(error, origin_of(request, response));
-      const bool is_in_the_log = problem.code() == to_string(ErrorCode::internal);
-      if (problem.status() >= 500 && problem.status() != 503 && !is_in_the_log)
-        log::warn("server", "{}: {}", request.path, problem.what());
-      put(response, problem, shape_of(request.path));
-    }
-    tell_ignored(unknown, request, response);
-    const auto now = std::chrono::steady_clock::now();
-    for (const auto& [name, value] : key_usage.headers_for(owner_of(request), shape_of(request.path), now))
-      response.set_header(name, value);
-  };
-}
-
-void Server::Impl::tell_ignored(const api::UnknownFields& unknown, const httplib::Request& request,
-                                httplib::Response& response) {
-  if (unknown.ignored().empty()) return;
-  response.set_header("x-plimsoll-ignored", fmt::format("{}", fmt::join(unknown.ignored(), ", ")));
-  for (const std::string& name : ignored_fields.note(unknown.ignored(), std::chrono::steady_clock::now()))
-    log::info("server", "{} has the field '{}', which is ignored (--strict-fields refuses it)", request.path, name);
-}
-
-RequestOrigin Server::Impl::origin_of(const httplib::Request& request, const httplib::Response& response) {
-  return {.place = request.method + " " + request.path, .id = response.get_header_value(kRequestId)};
-}
-
-api::Problem Server::Impl::explained(const std::exception& error, const RequestOrigin& origin) const {
-  api::Problem problem = problem_of(error, origin);
-  if (ending && problem.status() == 499) problem = api::Problem(503, "ending", "the server is ending");
-  if (problem.status() == 503 && !problem.retry_after()) problem.retry_after(std::chrono::seconds(1));
-  // What others hold may pass; what our own budget refuses does not.
-  if (problem.code() == to_string(ErrorCode::out_of_device_memory)) problem.retry_after(kUntilOthersMayBeGone);
-  return problem;
-}
-
-namespace {
-
-struct Begun {
-  explicit Begun(RequestCounters& counters) : work(counters) {}
-  RequestCounters::Work work;
-  std::unique_ptr<KeyUsage::Request> of_key;
-};
-
-}  // namespace
-
-std::shared_ptr<RequestCounters::Work> Server::Impl::begin_work(const httplib::Request& request) {
-  if (ending) throw api::Problem(503, "ending", "the server is ending");
-  const auto begun = std::make_shared<Begun>(counters);
-  if (counters.at_work() > options.limits.requests) {
-    throw api::Problem(503, "busy",
-                       fmt::format("{} requests are at work, and this server takes no more at once (--max-requests)",
-                                   options.limits.requests))
-        .retry_after(std::chrono::seconds(1));
-  }
-  begun->of_key = key_usage.begin(owner_of(request), std::chrono::steady_clock::now());
-  return {begun, &begun->work};
-}
-
 void Server::Impl::read_with(const httplib::Request& request, const std::string& model, const ReadingUntil& work) {
   const std::string name = model_asked_for(host, model)->request.name;
-  const auto counted = begin_work(request);
   const auto watched = watch(request).watched;
   if (const auto reader = vocabularies.find(name)) return work(*reader, watched->token());
   const host::Lease lease = lease_of(host, name, options, watched->token());
@@ -281,7 +208,7 @@ host::AcquireOptions Server::Impl::how_to_acquire(const httplib::Request& reques
 
 Server::Impl::LeasedModel Server::Impl::lease_model(const httplib::Request& request, const std::string& model,
                                                     const Reading& check, const std::shared_ptr<Peer>& client) {
-  LeasedModel leased{.work = begin_work(request), .watched = watch(request, client).watched};
+  LeasedModel leased{.watched = watch(request, client).watched};
   const auto how = [&] {
     host::AcquireOptions out = how_to_acquire(request, leased);
     leased.give_way = std::stop_source();
@@ -372,7 +299,7 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
     if (!stop.stop_requested()) return;
     impl.ending = true;
     const auto until = std::chrono::steady_clock::now() + impl.options.limits.draining;
-    while (impl.counters.at_work() > 0 && std::chrono::steady_clock::now() < until)
+    while (impl.counters.open() > 0 && std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     impl.disconnect_watcher.stop_all();
     impl.http->library().wait_until_ready();  // it hears nothing before it listens, and would then listen for ever

@@ -34,8 +34,8 @@ class Server {
   // "http://127.0.0.1:8080"
   [[nodiscard]] std::string url() const;
 
-  // Answers until `stop`; then refuses new requests, waits for those at work as long as the limits say, and cancels the
-  // rest. `listening` is called once connections are accepted.
+  // Answers until `stop`; then refuses new requests, waits until those that are here are answered, as long as the
+  // limits say, and cancels the rest. `listening` is called once connections are accepted.
   void serve(std::stop_token stop, const std::function<void()>& listening = {});
   // What POST /plimsoll/v1/reload does, for whoever else wants it done. Any thread. Throws Error: unsupported (it was
   // given no ReloadAsked), cancelled.

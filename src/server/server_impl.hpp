@@ -33,6 +33,7 @@
 #include "server_context.hpp"
 #include "slot_files.hpp"
 #include "stored_items.hpp"
+#include "stream_record.hpp"
 #include "text_job.hpp"
 #include "unheld_schemas.hpp"
 
@@ -54,7 +55,10 @@ struct Server::Impl {
 
   // --- routes_*.cpp ---
   void add_text_routes();
-  void answer_text(const api::Dialect& dialect, const httplib::Request& request, httplib::Response& response);
+  // A request is counted for as long as this lives: see begin_work().
+  using Counted = std::shared_ptr<RequestCounters::Work>;
+  void answer_text(const api::Dialect& dialect, const httplib::Request& request, httplib::Response& response,
+                   Counted counted);
   void begin_stream(const api::Dialect& dialect, const std::shared_ptr<Answering>& all,
                     const std::shared_ptr<Peer>& client, const httplib::Request& request, httplib::Response& response);
   void put_whole(const std::shared_ptr<Answering>& all, const std::shared_ptr<Peer>& client,
@@ -70,7 +74,8 @@ struct Server::Impl {
                 const HeartbeatRule& rule, LateAnswer answer);
   // The same with the server's own rule.
   using MakeAnswer = std::function<api::Json(const std::shared_ptr<Peer>& client)>;
-  void put_patiently(const httplib::Request& request, httplib::Response& response, MakeAnswer make);
+  void put_patiently(const httplib::Request& request, httplib::Response& response, Counted counted, MakeAnswer make);
+  [[nodiscard]] std::shared_ptr<StreamRecord> record_of(const httplib::Request& request);
   // A request without words: its model is loaded, or goes where it is not to be kept.
   void only_load(const httplib::Request& request, httplib::Response& response, const api::Asked& asked);
   void add_response_routes();
@@ -113,14 +118,19 @@ struct Server::Impl {
   void add_description();
 
   using Work = std::function<void(const httplib::Request&, httplib::Response&)>;
+  using CountedWork = std::function<void(const httplib::Request&, httplib::Response&, Counted)>;
   // A handler that answers what is thrown, in the shape of the request's path.
   [[nodiscard]] Work answering(Work work);
+  // The same for what needs a model.
+  [[nodiscard]] Work working(CountedWork work);
+  [[nodiscard]] Work handler(CountedWork work, std::function<Counted(const httplib::Request&)> count = {});
   // What of a request was ignored: into a header, the counters and the log.
   void tell_ignored(const api::UnknownFields& unknown, const httplib::Request& request, httplib::Response& response);
   // What the library answers by itself: no such route, another method, a body too large, a request that is none.
   void explain_failure(const httplib::Request& request, httplib::Response& response) const;
-  // For requests that need a model: counted, and refused where too many are at work, or its key may have no more.
-  [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work(const httplib::Request& request);
+  // For requests that need a model: counted, and refused where too many are at work, or its key may have no more. Who
+  // has the last bytes of an answer may ask again at once: it is counted no more by then.
+  [[nodiscard]] Counted begin_work(const httplib::Request& request);
   // Calls `work` with what reads the requests for a model, which need not be loaded for that (empty: the fleet's
   // first). Throws api::Problem, what `work` throws, and where the model's file was changed what acquiring throws.
   // The token is asked to stop where the client disconnects or the server ends.
@@ -129,7 +139,6 @@ struct Server::Impl {
   using Reading = std::function<void(const PromptReader&)>;
   // What a request that needs a ready model holds while it is at work; ends from below.
   struct LeasedModel {
-    std::shared_ptr<RequestCounters::Work> work;
     std::unique_ptr<DisconnectWatcher::Watch> watched;
     std::stop_source give_way{};  // asked where a request of a higher priority waits for the slot
     std::optional<host::Lease> lease{};

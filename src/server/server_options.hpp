@@ -24,7 +24,7 @@ struct Limits {
   int backlog = 0;                       // connections that wait for that in the system; 0: as many as it allows
   std::chrono::seconds waiting{0};       // for a model to become free; 0: as long as it takes
   std::chrono::seconds working{0};       // on one request from its first token on; 0: as long as it takes
-  std::chrono::seconds reading{30};      // for a body to arrive, and one for each 64 KiB; for each read before it
+  std::chrono::seconds reading{30};      // for a request's head to arrive, then for its body, and one for each 64 KiB
   std::chrono::seconds unread{60};       // for a client to take up what has been sent, once it takes up nothing more
   std::chrono::seconds draining{30};     // for requests at work, when the server is asked to stop
 };

@@ -8,6 +8,7 @@
 #include <plimsoll/base/error.hpp>
 #include "api/problem.hpp"
 #include "base/log.hpp"
+#include "engine/draw_seed.hpp"
 
 #include "asked_model.hpp"
 #include "preset.hpp"
@@ -189,7 +190,8 @@ run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<T
   params.sampling = sampling_;
   // Each answer to a prompt has a seed of its own, the first the request's.
   if (params.sampling.seed != LLAMA_DEFAULT_SEED)
-    params.sampling.seed += static_cast<std::uint32_t>(choice % answers_per_prompt());
+    params.sampling.seed =
+        engine::following_seed(params.sampling.seed, static_cast<std::uint32_t>(choice % answers_per_prompt()));
   params.stop_strings = request_.stop_strings;
   params.keep_stop_string = request_.keep_stop_string;
   // Where a model begins a call or a thought with a token of its own, that token must be seen.

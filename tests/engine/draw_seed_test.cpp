@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <plimsoll/engine/sampling.hpp>
+
 #include <cmath>
 #include <random>
 #include <set>
@@ -22,6 +24,16 @@ TEST(DrawSeedTest, EachPlaceHasItsOwn) {
   }
   EXPECT_GE(seen.size() + 2, places);  // of 3,072 numbers of 32 bits two are equal once in 900 sets
   EXPECT_EQ(seed_of_draw(3, {.choice = 5}), seed_of_draw(3, {.choice = 5}));
+}
+
+// The largest number stands for a random seed: after it an answer would be another one each time.
+TEST(DrawSeedTest, NoSeedIsFollowedByTheRandomOne) {
+  EXPECT_EQ(following_seed(42, 0), 42U);
+  EXPECT_EQ(following_seed(42, 3), 45U);
+  EXPECT_EQ(following_seed(kRandomSeed - 1, 0), kRandomSeed - 1);
+  EXPECT_EQ(following_seed(kRandomSeed - 1, 1), 0U);
+  EXPECT_EQ(following_seed(kRandomSeed - 2, 2), 0U);
+  EXPECT_EQ(following_seed(kRandomSeed - 2, 5), 3U);
 }
 
 // What is drawn first from generators with these seeds is as even as what one generator draws.

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <limits>
@@ -114,6 +115,19 @@ TEST_F(SamplerChainTest, NumbersThatMeanNothingAreRefused) {
   expect_error(ErrorCode::usage, "top_p", [&] { (void)SamplerLink::top_p(nan); });
   expect_error(ErrorCode::usage, "above 0", [&] { (void)SamplerLink::penalties(*model_, 64, 0, 0, 0); });
   expect_error(ErrorCode::usage, "custom", [&] { (void)SamplerLink::custom(nullptr); });
+}
+
+// The engine takes the memory of what may be looked back on beforehand: of as much as this, eight gigabytes and more.
+TEST_F(SamplerChainTest, WhoLooksBackOnEverythingTakesLittle) {
+  const auto in_use = [] {
+    const struct mallinfo2 heap = mallinfo2();
+    return heap.uordblks + heap.hblkhd;
+  };
+  const std::size_t before = in_use();
+  const std::int32_t all = std::numeric_limits<std::int32_t>::max();
+  const SamplerLink penalties = SamplerLink::penalties(*model_, all, 1.1F, 0, 0);
+  const SamplerLink dry = SamplerLink::dry(*model_, 1, 2, 2, all, {"\n"});
+  EXPECT_LT(in_use(), before + (std::size_t{64} << 20U));
 }
 
 TEST_F(SamplerChainTest, AChainThatChoosesNothingSaysSo) {

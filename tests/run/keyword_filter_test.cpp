@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <ctime>
+
 #include "run/keyword_filter.hpp"
 
 namespace plimsoll::run {
@@ -45,6 +47,20 @@ TEST(KeywordFilterTest, TakesWholePiecesWhereItIsTold) {
 
 TEST(KeywordFilterTest, WithoutWordsEverythingPasses) {
   EXPECT_EQ(filtered(KeywordFilter({""}), {"a", "", "b"}), "ab");
+}
+
+// Each word that was taken out moved all that follows it, and had every other word looked for from there on.
+TEST(KeywordFilterTest, ALongTextAtOnceTakesAsLongAsInPieces) {
+  std::string text;
+  std::string rest;
+  for (int i = 0; i < 1 << 19; ++i) {
+    text += "ab";
+    rest += 'b';
+  }
+  const std::clock_t before = std::clock();
+  EXPECT_EQ(filtered(KeywordFilter({"a", "none of it"}), {text}), rest);
+  EXPECT_EQ(filtered(KeywordFilter({"a", "none of it"}, KeywordFilter::Takes::pieces), {text}), "");
+  EXPECT_LT((std::clock() - before) / CLOCKS_PER_SEC, 10);  // of a processor: a few milliseconds
 }
 
 RC_GTEST_PROP(KeywordFilterTest, HowTheTextIsCutMakesNoDifference, ()) {

@@ -102,6 +102,24 @@ class Edge(unittest.TestCase):
         self.assertEqual(server.process.wait(60), 0)
         server.stop()
 
+    def test_what_is_half_sent_holds_no_end_up(self):
+        """Nothing is at work: it ends at once, though a head would have 30 seconds."""
+        server = Serving(PROGRAM, "-m", BOSUN, "-c", "256", *SMALL, "--drain-time", "3600")
+        connect = lambda: socket.create_connection((server.host, server.port), timeout=120)  # noqa: E731
+        with connect() as head, connect() as body:
+            head.sendall(b"GET /v1/models HTTP/1.1\r\nHost: local")
+            body.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
+            self.assertIn(b"HTTP/1.1 100", body.recv(1000))
+            body.sendall(b"{")
+            server.process.terminate()
+            self.assertEqual(server.process.wait(25), 0)
+            answer = b""
+            while more := body.recv(1000):
+                answer += more
+        self.assertTrue(answer.startswith(b"HTTP/1.1 503 "), answer)
+        self.assertIn(b"\r\nRetry-After: 1\r\n", answer)
+        server.stop()
+
     def test_it_may_be_asked_to_stop_before_it_listens(self):
         """It waits for its keys, which a pipe never gives."""
         with tempfile.TemporaryDirectory() as folder:

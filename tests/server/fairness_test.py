@@ -80,9 +80,18 @@ class Fairness(unittest.TestCase):
         holder = server.hold(of("starboard"))
         status, headers, body = server.request("POST", "/v1/chat/completions", CHAT, of("starboard"))
         self.assertEqual((status, body["error"]["limit"], headers["Retry-After"]), (429, "concurrency", "1"))
+        self.assertEqual(server.post("/v1/chat/completions", b"{", of("starboard"))[0], 429)  # before anything is made of it
         waiting = self.begin(server, "/v1/chat/completions", CHAT, "larboard")
         holder.close()
         self.assertEqual(waiting.getresponse().status, 200)
+
+    def test_who_has_the_end_of_an_answer_may_ask_again_at_once(self):
+        server = self.serving('[[key]]\nname = "crew"\nkey = "starboard"\nmax-requests = 1\n')
+        for _ in range(20):
+            answer = self.begin(server, "/v1/chat/completions", CHAT | {"stream": True}, "starboard").getresponse()
+            while answer.readline() != b"data: [DONE]\n":
+                pass
+            self.assertEqual(server.post("/v1/chat/completions", CHAT, of("starboard"))[0], 200)
 
     def interrupted(self, server, body, key, by):
         """A stream that gave way to other requests. One that has ended before they came, as on a busy machine, is asked for again."""

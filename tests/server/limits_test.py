@@ -103,6 +103,7 @@ class Limits(unittest.TestCase):
         status, headers, body = server.request("POST", "/v1/completions", {"prompt": "Day 3.", "max_tokens": 2})
         self.assertEqual((status, body["error"]["code"]), (503, "busy"))
         self.assertIn("Retry-After", headers)
+        self.assertEqual(server.post("/v1/completions", b"{")[0], 503)  # what they say is not even looked at
         holder.close()
         waiting.join()
         self.assertEqual(answers, [200])

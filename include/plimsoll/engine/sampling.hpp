@@ -16,6 +16,8 @@ struct llama_token_data_array;  // NOLINT(readability-identifier-naming): the en
 namespace plimsoll::engine {
 
 inline constexpr std::uint32_t kRandomSeed = 0xFFFFFFFF;  // llama.cpp's LLAMA_DEFAULT_SEED
+// Tokens that are looked back on, whatever is asked for: the engine's samplers take memory for each beforehand.
+inline constexpr std::int32_t kMostLookedBackOn = 1 << 20;
 
 // Added to a token's logit; -infinity forbids it.
 struct LogitBias {
