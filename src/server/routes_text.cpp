@@ -7,7 +7,6 @@
 #include "base/log.hpp"
 
 #include "api/sse.hpp"
-#include "checked_lease.hpp"
 #include "keep_alive.hpp"
 #include "preset.hpp"
 #include "server_impl.hpp"
@@ -197,7 +196,7 @@ void Server::Impl::only_load(const httplib::Request& request, httplib::Response&
   if (!stays || !stays->idle || stays->idle->count() > 0) {
     const auto work = begin_work(request);
     const auto watched = watch(request).watched;
-    ahead_of_vocabularies(context(), [&] { load_model(host, model, options, watched->token()); });
+    load_ahead(model, watched->token());
   }
   keep_alive(host, model, stays);
   const auto now = std::chrono::system_clock::now().time_since_epoch();
