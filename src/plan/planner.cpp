@@ -171,7 +171,8 @@ std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
     states.push_back(std::move(state));
   }
   if (options.machine != nullptr) {
-    take_off_others(states, *options.machine, *before_reading_, [](const DeviceState& state) { return state.ours; });
+    take_off_others(states, *options.machine, before_reading_.value_or(broker::Moment{}),
+                    [](const DeviceState& state) { return state.ours; });
   }
   return states;
 }
