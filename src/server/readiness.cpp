@@ -1,6 +1,7 @@
 // When the server is ready, and what it does before that: the first request is to take as long as those after it.
 #include <algorithm>
 #include <chrono>
+#include <vector>
 
 #include "base/log.hpp"
 #include "base/sleep.hpp"
@@ -11,8 +12,13 @@
 namespace plimsoll::server {
 namespace {
 
-// Little beside the load of a model, and long beside one look.
-constexpr std::chrono::milliseconds kBetweenLooks{10};
+using Clock = std::chrono::steady_clock;
+
+// A fiftieth of what the loads have taken so far.
+std::chrono::nanoseconds until_next_look(Clock::time_point begin) {
+  return std::clamp<std::chrono::nanoseconds>((Clock::now() - begin) / 50, std::chrono::milliseconds(10),
+                                              std::chrono::milliseconds(250));
+}
 
 bool was_tried(const host::ModelStatus& model) {
   return model.loads > 0 || model.load_failures > 0 || model.refusals > 0;
@@ -32,12 +38,13 @@ bool Server::Impl::ready() const {
 
 // Not before all of them have been tried: what is kept of vocabularies must refuse no model its memory.
 void Server::Impl::get_ready(const std::stop_token& stop) {
+  const Clock::time_point begin = Clock::now();
   std::vector<KnownModel> at_start;
   do {
     at_start = known_models(host);
     std::erase_if(at_start, [](const KnownModel& known) { return !known.model->load_at_start; });
     if (std::ranges::all_of(at_start, was_tried, &KnownModel::status)) break;
-  } while (sleep_unless_stopped(kBetweenLooks, stop));
+  } while (sleep_unless_stopped(until_next_look(begin), stop));
   for (const KnownModel& known : at_start) {
     if (stop.stop_requested()) return;
     if (known.status.state == host::ModelState::ready) read_ahead(known.model->request.name);
