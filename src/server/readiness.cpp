@@ -12,11 +12,11 @@
 namespace plimsoll::server {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Steady = std::chrono::steady_clock;
 
 // A fiftieth of what the loads have taken so far.
-std::chrono::nanoseconds until_next_look(Clock::time_point begin) {
-  return std::clamp<std::chrono::nanoseconds>((Clock::now() - begin) / 50, std::chrono::milliseconds(10),
+std::chrono::nanoseconds until_next_look(Steady::time_point begin) {
+  return std::clamp<std::chrono::nanoseconds>((Steady::now() - begin) / 50, std::chrono::milliseconds(10),
                                               std::chrono::milliseconds(250));
 }
 
@@ -38,7 +38,7 @@ bool Server::Impl::ready() const {
 
 // Not before all of them have been tried: what is kept of vocabularies must refuse no model its memory.
 void Server::Impl::get_ready(const std::stop_token& stop) {
-  const Clock::time_point begin = Clock::now();
+  const Steady::time_point begin = Steady::now();
   std::vector<KnownModel> at_start;
   do {
     at_start = known_models(host);
