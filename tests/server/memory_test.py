@@ -145,6 +145,15 @@ class Memory(ServedCase):
         self.assertNotRegex(page, r'(?:src|href)="https?://')
 
 
+class WithoutAnAccelerator(unittest.TestCase):
+    def test_a_budget_without_a_device_is_the_hosts(self):
+        server = Serving(ServedCase.program, "-m", BOSUN, "-c", "256", "-t", "1", "-b", "128", "-ub", "128", "--budget", "900MiB",
+                         environment={"GGML_VK_VISIBLE_DEVICES": ""})
+        self.addCleanup(server.stop)
+        devices = {device["device"]: device["budget"] for device in server.get("/plimsoll/v1/status")[1]["devices"]}
+        self.assertEqual(devices, {"CPU": 900 << 20})
+
+
 class ReadAhead(unittest.TestCase):
     """What requests are read with is made before the first one, which would wait for it."""
 
