@@ -104,7 +104,8 @@ void ServedFleet::set_a_budget_for_the_host(host::Fleet& fleet) {
   if (!budget_for_the_host_) {
     budget_for_the_host_ = share_of_free_host_memory();
     // One without a device may be the host's: which devices there are shows when models are planned.
-    if (budget_for_the_host_ && fleet.budgets.empty())
+    const bool may_be_anothers = std::ranges::any_of(fleet.budgets, [](const auto& budget) { return !budget.device; });
+    if (budget_for_the_host_ && !may_be_anothers)
       log::info("server", "budget on the host: {}, which is {:.0f} % of what is free; --budget CPU=… sets another",
                 format_bytes(*budget_for_the_host_), kShareOfFree * 100);
   }
