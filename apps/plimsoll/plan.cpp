@@ -204,8 +204,8 @@ int run(const GlobalOptions& global, const PlanOptions& options) {
   if (!is_fleet && !is_remote) wanted = wanted_of(options);
 
   // Nothing of the engine runs in this process: a file that makes it give up costs the child, and only one of the two
-  // starts the backends. The child ends when this process does (PR_SET_PDEATHSIG) and is not waited for: the threads of
-  // the driver in it are batch-scheduled, and on a busy machine their end was seen to take 0.04 to 2.5 s.
+  // starts the backends. The child ends when this process does and is not waited for: the threads of the driver in it
+  // are batch-scheduled, and on a busy machine their end was seen to take 0.04 to 2.5 s.
   static dry_run::DryRunProcess& dry_runs = *new dry_run::DryRunProcess;
   dry_runs.start();
   plan::Store store;

@@ -30,10 +30,7 @@ std::optional<Bytes> share_of_free_host_memory() {
   host.memory_is_hosts = true;
   const auto reading = device::make_system_probes(clock)->read(host);
   if (!reading || !reading->free) return std::nullopt;
-  const Bytes budget{static_cast<std::uint64_t>(static_cast<double>(reading->free->value()) * kShareOfFree)};
-  log::info("server", "budget on the host: {}, which is {:.0f} % of what is free; --budget CPU=… sets another",
-            format_bytes(budget), kShareOfFree * 100);
-  return budget;
+  return Bytes{static_cast<std::uint64_t>(static_cast<double>(reading->free->value()) * kShareOfFree)};
 }
 
 // [MODEL=]NAME,...; without a model: of the only one.
@@ -104,8 +101,16 @@ void say_what_templates_lack(const host::Fleet& fleet, const std::vector<std::st
 void ServedFleet::set_a_budget_for_the_host(host::Fleet& fleet) {
   const auto is_hosts = [](const memory::BudgetRequest& budget) { return budget.device && budget.device->is_host(); };
   if (std::ranges::any_of(fleet.budgets, is_hosts)) return;
-  if (!budget_for_the_host_) budget_for_the_host_ = share_of_free_host_memory();
-  if (budget_for_the_host_) fleet.budgets.push_back({.device = device::host(), .amount = *budget_for_the_host_});
+  if (!budget_for_the_host_) {
+    budget_for_the_host_ = share_of_free_host_memory();
+    // One without a device may be the host's: which devices there are shows when models are planned.
+    const bool may_be_anothers = std::ranges::any_of(fleet.budgets, [](const auto& budget) { return !budget.device; });
+    if (budget_for_the_host_ && !may_be_anothers)
+      log::info("server", "budget on the host: {}, which is {:.0f} % of what is free; --budget CPU=… sets another",
+                format_bytes(*budget_for_the_host_), kShareOfFree * 100);
+  }
+  if (budget_for_the_host_)
+    fleet.budgets.push_back({.device = device::host(), .amount = *budget_for_the_host_, .gives_way = true});
 }
 
 void ServedFleet::add_keys(host::Fleet& fleet) {

@@ -138,6 +138,20 @@ class StopLent {
   std::atomic<const std::stop_token*>& place_;
 };
 
+// After so many nodes the engine is stopped, for as long as this lives.
+class NodesLimited {
+ public:
+  NodesLimited(std::atomic<int>& left, int nodes) : left_(left) {
+    left_.store(std::max(1, nodes), std::memory_order_relaxed);
+  }
+  ~NodesLimited() { left_.store(0, std::memory_order_relaxed); }
+  NodesLimited(const NodesLimited&) = delete;
+  NodesLimited& operator=(const NodesLimited&) = delete;
+
+ private:
+  std::atomic<int>& left_;
+};
+
 }  // namespace
 
 // The engine is C to its callers, but throws through it: where the host has no memory left, where a backend lost its
@@ -188,10 +202,8 @@ DecodeStatus Context::decode_beginning(const Batch& batch, int nodes) {
   validate_batch(batch);
   if (!can_stop_inside()) throw Error(ErrorCode::usage, "a decode of this model cannot be stopped inside");
   const EngineLogListener heard;
-  nodes_left_.store(std::max(1, nodes), std::memory_order_relaxed);
-  const DecodeStatus status = decode_view(batch.view());
-  nodes_left_.store(0, std::memory_order_relaxed);
-  return status;
+  const NodesLimited limited(nodes_left_, nodes);
+  return decode_view(batch.view());
 }
 
 // Recurrent state has been moved on by half a micro-batch when that is aborted, and its position does not tell. An

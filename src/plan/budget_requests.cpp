@@ -33,8 +33,11 @@ std::vector<memory::BudgetRequest> budgets_of_machine(std::vector<memory::Budget
                                                       const std::vector<dry_run::DeviceView>& devices) {
   const bool accelerated =
       std::ranges::any_of(devices, [](const dry_run::DeviceView& view) { return !view.info.id.is_host(); });
-  const bool named = std::ranges::any_of(budgets, [](const auto& budget) { return budget.device == device::host(); });
-  if (accelerated || named) return budgets;
+  const bool is_asked_for = std::ranges::any_of(budgets, [](const auto& budget) { return !budget.device; });
+  const bool named = std::ranges::any_of(
+      budgets, [](const auto& budget) { return budget.device == device::host() && !budget.gives_way; });
+  if (accelerated || named || !is_asked_for) return budgets;
+  std::erase_if(budgets, [](const auto& budget) { return budget.device == device::host(); });
   for (memory::BudgetRequest& budget : budgets) {
     if (!budget.device) budget.device = device::host();
   }

@@ -68,17 +68,17 @@ bool Planner::readings_are_old() const {
 }
 
 const std::vector<dry_run::DeviceView>& Planner::devices(const broker::MachineLedger* machine) {
-  if (!readings_are_old()) return devices_;
+  if (!readings_are_old() && (machine == nullptr || before_reading_)) return devices_;
   read_at_ = clock_.now();
-  before_reading_ = machine == nullptr ? broker::Moment{} : machine->moment();
+  before_reading_ = machine == nullptr ? std::nullopt : std::optional(machine->moment());
   devices_ = dry_runs_.devices();
   return devices_;
 }
 
 // Devices as a remembered dry run was made on them.
-std::vector<std::string> Planner::device_names() {
+std::vector<std::string> Planner::device_names(const broker::MachineLedger* machine) {
   std::vector<std::string> names;
-  for (const dry_run::DeviceView& view : devices()) {
+  for (const dry_run::DeviceView& view : devices(machine)) {
     names.push_back(fmt::format("{} {} {}", view.info.id.name(), view.info.description,
                                 view.reading.total.value_or(Bytes{}).value()));
   }
@@ -86,21 +86,23 @@ std::vector<std::string> Planner::device_names() {
 }
 
 // `files`: as they were before. What was asked about a file that changed meanwhile is remembered of neither.
-dry_run::DryRun Planner::dry_run(const dry_run::DryRunRequest& request, const std::string& files) {
-  if (auto remembered = store_.find_dry_run(request, files); remembered && remembered->devices == device_names()) {
+dry_run::DryRun Planner::dry_run(const dry_run::DryRunRequest& request, const std::string& files,
+                                 const broker::MachineLedger* machine) {
+  if (auto remembered = store_.find_dry_run(request, files);
+      remembered && remembered->devices == device_names(machine)) {
     ++remembered_;
     return std::move(remembered->dry_run);
   }
   dry_run::DryRun dry_run = dry_runs_.dry_run(request);
   ++made_;
-  if (dry_run::files_of(request) == files) store_.keep_dry_run(request, files, dry_run, device_names());
+  if (dry_run::files_of(request) == files) store_.keep_dry_run(request, files, dry_run, device_names(machine));
   return dry_run;
 }
 
 RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const dry_run::DryRun& dry_run,
-                                  const std::vector<RuntimeRequest>& given) {
+                                  const std::vector<RuntimeRequest>& given, const broker::MachineLedger* machine) {
   if (const auto bytes = runtime_asked_for(given, device)) return {.bytes = *bytes, .source = Source::given};
-  const std::vector<dry_run::DeviceView>& views = devices();
+  const std::vector<dry_run::DeviceView>& views = devices(machine);
   const auto view =
       std::ranges::find_if(views, [&](const dry_run::DeviceView& candidate) { return candidate.info.id == device; });
   if (view == views.end()) return {.bytes = Bytes{}, .source = Source::estimated};
@@ -111,13 +113,13 @@ RuntimeFigure Planner::runtime_of(const device::DeviceId& device, const dry_run:
 ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& states, const PlannerOptions& options) {
   request.dry_run.model = with_fixed_split(std::move(request.dry_run.model), states);
   const std::string files = dry_run::files_of(request.dry_run);
-  const dry_run::DryRun answer = dry_run(request.dry_run, files);
-  for (const RuntimeRequest& one : request.runtime) check_is_device("runtime", one.device, devices());
+  const dry_run::DryRun answer = dry_run(request.dry_run, files, options.machine);
+  for (const RuntimeRequest& one : request.runtime) check_is_device("runtime", one.device, devices(options.machine));
   std::vector<RuntimeRequest> given = options.runtime;  // the last one that names the device counts
   given.append_range(request.runtime);
   std::vector<std::pair<device::DeviceId, RuntimeFigure>> runtime;
   for (const device::DeviceId& device : computing_devices(answer))
-    runtime.emplace_back(device, runtime_of(device, answer, given));
+    runtime.emplace_back(device, runtime_of(device, answer, given, options.machine));
   ModelPlan plan = lay_out(request, answer, runtime);
   plan.files = files;
   return plan;
@@ -164,12 +166,13 @@ std::vector<DeviceState> Planner::states(const PlannerOptions& options) {
                 format_bytes(state.budget->bytes));
     }
     for (const auto& [device, bytes] : options.ours) {
-      if (memory_of(device, devices()) == view.info.memory()) state.ours += bytes;
+      if (memory_of(device, views) == view.info.memory()) state.ours += bytes;
     }
     states.push_back(std::move(state));
   }
   if (options.machine != nullptr) {
-    take_off_others(states, *options.machine, before_reading_, [](const DeviceState& state) { return state.ours; });
+    take_off_others(states, *options.machine, before_reading_.value_or(broker::Moment{}),
+                    [](const DeviceState& state) { return state.ours; });
   }
   return states;
 }
@@ -187,15 +190,20 @@ Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& o
   counted.insert(counted.end(), options.group_members.begin(), options.group_members.end());
   plan.devices = options.beyond_estimates ? admit_beyond_estimates(counted, found) : admit(counted, found);
   if (!plan.fits() && options.alternatives)
-    plan.alternatives = ways_out(plan.models, options, found, kMostAlternatives);
+    plan.alternatives = ways_out(requests, plan.models, options, found, kMostAlternatives);
   explain(plan);
   return plan;
 }
 
-std::vector<Alternative> Planner::ways_out(const std::vector<ModelPlan>& refused, const PlannerOptions& options,
-                                           const std::vector<DeviceState>& states, std::size_t most) {
-  return search(refused, options.group_members, states, most,
-                [&](const Request& request) { return plan_model(request, states, options); });
+// What was said of a model's runtime holds for its alternatives as well; a plan does not have it any more.
+std::vector<Alternative> Planner::ways_out(const std::vector<Request>& requests, const std::vector<ModelPlan>& refused,
+                                           const PlannerOptions& options, const std::vector<DeviceState>& states,
+                                           std::size_t most) {
+  return search(refused, options.group_members, states, most, [&](Request request) {
+    const auto asked = std::ranges::find(requests, request.name, &Request::name);
+    if (asked != requests.end()) request.runtime = asked->runtime;
+    return plan_model(std::move(request), states, options);
+  });
 }
 
 Plan Planner::fit(const std::vector<Request>& requests, const PlannerOptions& options) {
@@ -203,7 +211,7 @@ Plan Planner::fit(const std::vector<Request>& requests, const PlannerOptions& op
   quiet.alternatives = false;
   Plan asked = plan(requests, quiet);
   if (asked.fits()) return asked;
-  asked.alternatives = ways_out(asked.models, options, states(options), 1);
+  asked.alternatives = ways_out(requests, asked.models, options, states(options), 1);
   if (asked.alternatives.empty()) return asked;
   const Alternative chosen = asked.alternatives.front();
   std::vector<Request> fitting = requests;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,7 +61,8 @@ class Planner {
   // fits already, and the refused one where nothing does.
   [[nodiscard]] Plan fit(const std::vector<Request>& requests, const PlannerOptions& options = {});
 
-  // Read anew where the last reading is older than kOldestReading; references to an earlier answer are void then.
+  // Read anew where the last reading is older than kOldestReading, or `machine` was not looked at before it; references
+  // to an earlier answer are void then.
   [[nodiscard]] const std::vector<dry_run::DeviceView>& devices(const broker::MachineLedger* machine = nullptr);
   // How many dry runs were really made, and how many were remembered.
   [[nodiscard]] int dry_runs_made() const noexcept { return made_; }
@@ -69,16 +71,20 @@ class Planner {
  private:
   [[nodiscard]] static const Clock& system_clock();
   [[nodiscard]] bool readings_are_old() const;
-  [[nodiscard]] dry_run::DryRun dry_run(const dry_run::DryRunRequest& request, const std::string& files);
+  [[nodiscard]] dry_run::DryRun dry_run(const dry_run::DryRunRequest& request, const std::string& files,
+                                        const broker::MachineLedger* machine);
   [[nodiscard]] ModelPlan plan_model(Request request, const std::vector<DeviceState>& states,
                                      const PlannerOptions& options);
   [[nodiscard]] ModelPlan plan_or_skip(const Request& request, const std::vector<DeviceState>& states,
                                        const PlannerOptions& options);
   [[nodiscard]] RuntimeFigure runtime_of(const device::DeviceId& device, const dry_run::DryRun& dry_run,
-                                         const std::vector<RuntimeRequest>& given);
+                                         const std::vector<RuntimeRequest>& given,
+                                         const broker::MachineLedger* machine);
   [[nodiscard]] std::vector<DeviceState> states(const PlannerOptions& options);
-  [[nodiscard]] std::vector<std::string> device_names();
-  [[nodiscard]] std::vector<Alternative> ways_out(const std::vector<ModelPlan>& refused, const PlannerOptions& options,
+  [[nodiscard]] std::vector<std::string> device_names(const broker::MachineLedger* machine);
+  // `requests`: those that were refused.
+  [[nodiscard]] std::vector<Alternative> ways_out(const std::vector<Request>& requests,
+                                                  const std::vector<ModelPlan>& refused, const PlannerOptions& options,
                                                   const std::vector<DeviceState>& states, std::size_t most);
   void explain(Plan& plan) const;
 
@@ -87,7 +93,8 @@ class Planner {
   const Clock& clock_;
   std::vector<dry_run::DeviceView> devices_;
   Clock::TimePoint read_at_{};
-  broker::Moment before_reading_{};              // of the machine's ledger
+  // Of the machine's ledger. Without one, all that others have taken would count as promised to them as well.
+  std::optional<broker::Moment> before_reading_{};
   std::map<std::string, bool> told_of_lowered_;  // once for each device
   int made_ = 0;
   int remembered_ = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -104,23 +105,47 @@ std::string device_key(const dry_run::DeviceView& device) {
                      device::driver_version(device.info), engine.llama, engine.ggml, engine::engine_build());
 }
 
+namespace {
+
+Bytes bytes_of(memory::Stage stage, const std::vector<dry_run::BufferEntry>& entries,
+               const std::optional<device::DeviceId>& device = {}) {
+  Bytes sum;
+  for (const dry_run::BufferEntry& entry : entries) {
+    if (entry.stage == stage && (!device || entry.device == *device)) sum += entry.bytes;
+  }
+  return sum;
+}
+
+// What brings kernels of its own, where it is there.
+std::string extras_of(const dry_run::DryRun& dry_run, const device::DeviceId& device) {
+  std::string out;
+  const auto add = [&](const char* what, Bytes bytes) {  // what it takes stands for which one it is
+    if (bytes > Bytes{}) out += fmt::format(" {} {}", what, bytes.value());
+  };
+  add("projector", bytes_of(memory::Stage::projector, dry_run.entries));
+  add("adapters", bytes_of(memory::Stage::adapter, dry_run.entries));
+  const Bytes cache = bytes_of(memory::Stage::kv_cache, dry_run.entries);
+  if (cache > Bytes{} && bytes_of(memory::Stage::kv_cache, dry_run.entries, device) == Bytes{})
+    out += " cache elsewhere";
+  if (dry_run.shift_takes_more) out += " movable";
+  if (dry_run.context.pooling != engine::Pooling::none)
+    out += fmt::format(" pooling {}", engine::to_string(dry_run.context.pooling));
+  return out;
+}
+
+}  // namespace
+
 std::string runtime_key(const dry_run::DeviceView& device, const dry_run::DryRun& dry_run) {
   const engine::ContextFacts& context = dry_run.context;
-  Bytes weights;  // there: their types and the split show in it
-  for (const dry_run::BufferEntry& entry : dry_run.entries) {
-    if (entry.stage == memory::Stage::weights && entry.device == device.info.id) weights += entry.bytes;
-  }
-  std::string key = fmt::format(
-      "{}{}weights {}|ctx {} batch {} ubatch {} seq {} outputs {} k {} v {} fa {} unified {} swa {} ngl {}",
-      device_key(device), shape_of(dry_run.model), weights.value(), context.n_ctx, context.n_batch, context.n_ubatch,
-      context.n_seq_max, dry_run.outputs, engine::to_string(context.type_k), engine::to_string(context.type_v),
-      context.flash_attn, context.kv_unified, context.swa_full, dry_run.gpu_layers);
-  Bytes projector;  // what it takes stands for which one it is: it brings pipelines of its own
-  for (const dry_run::BufferEntry& entry : dry_run.entries) {
-    if (entry.stage == memory::Stage::projector) projector += entry.bytes;
-  }
-  if (projector > Bytes{}) key += fmt::format(" projector {}", projector.value());
-  return key;
+  // The weights there: their types and the split show in it.
+  const Bytes weights = bytes_of(memory::Stage::weights, dry_run.entries, device.info.id);
+  return fmt::format(
+             "{}{}weights {}|ctx {} batch {} ubatch {} seq {} outputs {} k {} v {} fa {} unified {} swa {} ngl {}",
+             device_key(device), shape_of(dry_run.model), weights.value(), context.n_ctx, context.n_batch,
+             context.n_ubatch, context.n_seq_max, dry_run.outputs, engine::to_string(context.type_k),
+             engine::to_string(context.type_v), context.flash_attn, context.kv_unified, context.swa_full,
+             dry_run.gpu_layers) +
+         extras_of(dry_run, device.info.id);
 }
 
 std::string cache_folder() {

@@ -44,7 +44,7 @@ void DecodeLoop::add(Owner owner, Source& source) {
 }
 
 void DecodeLoop::remove(Source& source) {
-  run(source.owner_, [&] {
+  run(kNobody, [&] {
     const std::lock_guard lock(mutex_);
     std::erase(sources_, &source);
     if (decoding_ == &source) decoding_ = nullptr;
@@ -68,10 +68,24 @@ DecodeLoop::Timed::Timed(DecodeLoop& loop) noexcept : since_(loop.decoding_since
   if (before_ == 0) since_ = std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
-// The device was left idle by the one before, so only what is in the shared compute buffers matters.
+// The device was left idle by the one before, so only what is in the shared compute buffers matters. On a device that is
+// lost they cannot be cleared.
 void DecodeLoop::change_to(Owner owner) {
-  if (std::exchange(last_owner_, owner) == owner || !before_change_) return;
-  before_change_();
+  if (owner == kNobody || owner == last_owner_) return;
+  last_owner_ = kNobody;
+  if (before_change_) before_change_();
+  last_owner_ = owner;
+}
+
+bool DecodeLoop::decode_batch_of(Source& source) noexcept {
+  try {
+    change_to(source.owner_);
+  } catch (...) {
+    source.broke_off(std::current_exception());
+    return false;
+  }
+  const Timed timed(*this);
+  return source.decode_batch();
 }
 
 void DecodeLoop::work_off(Job& job) noexcept {
@@ -114,12 +128,7 @@ void DecodeLoop::loop() {
     source->ready_ = false;
     decoding_ = source;
     lock.unlock();
-    change_to(source->owner_);
-    bool more = false;
-    {
-      const Timed timed(*this);
-      more = source->decode_batch();
-    }
+    const bool more = decode_batch_of(*source);
     lock.lock();
     if (decoding_ != nullptr && more) source->ready_ = true;
     decoding_ = nullptr;

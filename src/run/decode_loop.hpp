@@ -27,6 +27,8 @@ class DecodeLoop {
     virtual ~Source() = default;
     // On the loop's thread. Decodes one batch. False: nothing is to be decoded until wake() is called.
     [[nodiscard]] virtual bool decode_batch() noexcept = 0;
+    // Likewise, in its place: what is done before another owner computes has thrown, so nothing can be decoded.
+    virtual void broke_off(const std::exception_ptr& /*failure*/) noexcept {}
 
    private:
     friend class DecodeLoop;
@@ -34,7 +36,8 @@ class DecodeLoop {
     bool ready_ = false;  // guarded by the loop's mutex
   };
 
-  // `before_change` is called on the loop's thread before another owner than the last one computes.
+  // `before_change` is called on the loop's thread before another owner than the last one computes; what it throws goes
+  // to whoever would have computed, and it is called again before anybody does.
   explicit DecodeLoop(std::function<void()> before_change = {});
   ~DecodeLoop();
   DecodeLoop(const DecodeLoop&) = delete;
@@ -47,7 +50,7 @@ class DecodeLoop {
   void run(Owner owner, const std::function<void()>& work);
 
   void add(Owner owner, Source& source);
-  void remove(Source& source);         // its decode_batch() is not running and is not called any more
+  void remove(Source& source);         // its methods are not running and are not called any more
   void wake(Source& source) noexcept;  // it has something to decode
   // How long the batch that is being decoded has been so; empty: none is. Any thread, and it does not wait.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> decoding_for() const noexcept;
@@ -74,7 +77,10 @@ class DecodeLoop {
     bool done = false;
     std::condition_variable changed{};
   };
+  static constexpr Owner kNobody = 0;  // computes nothing
+
   void loop();
+  [[nodiscard]] bool decode_batch_of(Source& source) noexcept;
   void change_to(Owner owner);
   void work_off(Job& job) noexcept;
   [[nodiscard]] Source* next_ready() noexcept;
@@ -88,7 +94,7 @@ class DecodeLoop {
   std::vector<Source*> sources_;
   std::size_t last_source_ = 0;                                     // index of the one that decoded last
   const Source* decoding_ = nullptr;                                // null: none, or it was removed meanwhile
-  Owner last_owner_ = 0;                                            // the loop's thread only
+  Owner last_owner_ = kNobody;                                      // the loop's thread only
   std::atomic<std::chrono::steady_clock::rep> decoding_since_ = 0;  // 0: not now
   std::thread thread_;                                              // the last member: it uses the others
 };

@@ -102,6 +102,21 @@ void Instance::join(DecodeLoop& loop) {
   loop_ = &loop;
 }
 
+// What is thrown before the work begins comes from the compute buffers that are to be this context's.
+void Instance::on_loop(const std::function<void()>& work) {
+  if (loop_ == nullptr) return work();
+  bool has_begun = false;
+  try {
+    loop_->run(loop_owner_, [&] {
+      has_begun = true;
+      work();
+    });
+  } catch (...) {
+    if (!has_begun) note_broken_off();
+    throw;
+  }
+}
+
 // The loop's thread then works under this thread's scope.
 template <class Work>
 void Instance::on_loop(tracker::Scope& scope, Work&& work) {
@@ -290,11 +305,6 @@ void Instance::reuse_warm_up(const WarmUpReport& earlier, const Runtime& runtime
   state_ = State::warm;
 }
 
-void Instance::mark_ready() {
-  at_ready_ = meter_.read();
-  reallocations_at_ready_ = context_->graph_counts().reallocations;
-}
-
 void Instance::seal() {
   must_be(State::warm, "seal()");
   mark_ready();
@@ -329,10 +339,10 @@ engine::DecodeStatus Instance::computed(const engine::Batch& batch, std::span<co
         if (status == engine::DecodeStatus::ok) status = waited;
       }
     } catch (const Error& error) {  // ours: most are about the batch
-      if (error.code() == ErrorCode::engine_failed) failures_ = kMostFailures;
+      if (error.code() == ErrorCode::engine_failed) note_broken_off();
       throw;
     } catch (...) {  // the backend's own: what it leaves behind nobody knows
-      failures_ = kMostFailures;
+      note_broken_off();
       throw;
     }
   });
@@ -341,7 +351,7 @@ engine::DecodeStatus Instance::computed(const engine::Batch& batch, std::span<co
   if (moves && refusal && status == engine::DecodeStatus::ok) status = engine::DecodeStatus::out_of_memory;
   status = explained(status, std::move(refusal));
   if (context().broke_off()) {
-    failures_ = kMostFailures;
+    note_broken_off();
   } else if (status == engine::DecodeStatus::failed) {
     ++failures_;
   } else if (status == engine::DecodeStatus::ok && !has_failed()) {

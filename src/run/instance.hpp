@@ -119,7 +119,7 @@ class Instance {
   [[nodiscard]] DecodeLoop* loop() const noexcept { return loop_; }
   [[nodiscard]] DecodeLoop::Owner loop_owner() const noexcept { return loop_owner_; }
   // Runs `work` there, or here where there is none yet; what it throws is thrown here.
-  void on_loop(const std::function<void()>& work) { loop_ != nullptr ? loop_->run(loop_owner_, work) : work(); }
+  void on_loop(const std::function<void()>& work);
 
   // Sequences are handed out by one executor at a time: who claims them while they are throws Error{busy}.
   void claim_sequences();
@@ -153,6 +153,7 @@ class Instance {
   // The backend broke off in a decode or encode (a lost device), or said again and again that it failed: nothing that
   // follows can be relied on. Any thread.
   [[nodiscard]] bool has_failed() const noexcept { return failures_.load(std::memory_order_relaxed) >= kMostFailures; }
+  void note_broken_off() noexcept { failures_ = kMostFailures; }
   // Graphs that had to be allocated again since readiness; 0 is what the seal promises.
   [[nodiscard]] std::int32_t graph_reallocations() const;
 

@@ -136,6 +136,11 @@ memory::SealCounts Instance::seal_counts() const {
           .refused_after_seal = now.refused_after_seal - counts_at_seal_.refused_after_seal};
 }
 
+void Instance::mark_ready() {
+  at_ready_ = meter_.read();
+  reallocations_at_ready_ = context_->graph_counts().reallocations;
+}
+
 Bytes Instance::growth_after_ready() const { return device::growth(at_ready_, meter_.read()); }
 
 std::int32_t Instance::graph_reallocations() const {

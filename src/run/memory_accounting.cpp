@@ -46,7 +46,7 @@ std::vector<memory::BudgetRequest> MemoryAccounting::budgets_with(
   const std::lock_guard lock(budgets_mutex_);
   for (const auto& [memory, budget] : budgets_) {
     if (std::ranges::none_of(asked, [&](const auto& request) { return speaks_of(request, memory); }))
-      out.push_back({.device = memory, .amount = budget.bytes, .shared = budget.shared});
+      out.push_back({.device = memory, .amount = budget.bytes, .shared = budget.shared, .gives_way = true});
   }
   out.insert(out.end(), asked.begin(), asked.end());
   return out;

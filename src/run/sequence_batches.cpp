@@ -235,6 +235,12 @@ bool SequenceSchedule::decode_batch() noexcept {
   return true;
 }
 
+void SequenceSchedule::broke_off(const std::exception_ptr& failure) noexcept {
+  const Lock lock(mutex_);
+  instance_.note_broken_off();
+  for (const auto& sequence : sequences_) end_continuation(*sequence, DecodeStatus::failed, failure);
+}
+
 // One micro-batch where a stop may come, since that is how soon it can be honoured on a device; and where somebody
 // generates, so that the time between two tokens stays even while a long prompt arrives.
 std::size_t SequenceSchedule::largest_batch(const std::stop_token& stop) const {

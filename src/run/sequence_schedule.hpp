@@ -68,6 +68,7 @@ class SequenceSchedule final : public DecodeLoop::Source {
   void detach(Sequence& sequence, const Continuation& continuation) noexcept;
   void wake() noexcept { instance_.loop()->wake(*this); }  // with or without the lock
   [[nodiscard]] bool decode_batch() noexcept override;
+  void broke_off(const std::exception_ptr& failure) noexcept override;
   [[nodiscard]] std::size_t cells_used() const noexcept { return cells_used_; }  // with or without the lock
   void on_full_cache(std::function<bool()> make_free) { make_free_ = std::move(make_free); }  // with the lock
 

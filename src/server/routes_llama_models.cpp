@@ -3,7 +3,6 @@
 
 #include "api/fields.hpp"
 
-#include "checked_lease.hpp"
 #include "llama_props.hpp"
 #include "server_impl.hpp"
 
@@ -51,7 +50,7 @@ void Server::Impl::add_llama_model_routes() {
                const std::string model = model_in_body(request);
                const auto work = begin_work(request);
                const auto watched = watch(request).watched;
-               ahead_of_vocabularies(context(), [&] { load_model(host, model, options, watched->token()); });
+               load_ahead(model, watched->token());
                put(response, {{"success", true}});
              }));
   http->Post("/models/unload", answering([this](const httplib::Request& request, httplib::Response& response) {

@@ -2,7 +2,6 @@
 #include "api/ollama_embedding.hpp"
 #include "base/clock.hpp"
 
-#include "checked_lease.hpp"
 #include "keep_alive.hpp"
 #include "server_impl.hpp"
 
@@ -19,7 +18,7 @@ Server::Impl::Embedded Server::Impl::embed_for_ollama(const httplib::Request& re
   } else {
     out.model = model_asked_for(host, asked.request.model)->request.name;
     const auto watched = watch(request, client).watched;
-    if (!goes) ahead_of_vocabularies(context(), [&] { load_model(host, out.model, options, watched->token()); });
+    if (!goes) load_ahead(out.model, watched->token());
   }
   keep_alive(host, out.model, asked.keep_alive);
   return out;

@@ -12,7 +12,6 @@
 #include "monitor/report.hpp"
 #include "plan/plan_json.hpp"
 
-#include "checked_lease.hpp"
 #include "server_impl.hpp"
 
 namespace plimsoll::server {
@@ -219,7 +218,7 @@ void Server::Impl::add_plimsoll_routes() {
                if (what == "load") {
                  const auto work = begin_work(request);
                  const auto watched = watch(request).watched;
-                 ahead_of_vocabularies(context(), [&] { load_model(host, name, options, watched->token()); });
+                 load_ahead(name, watched->token());
                } else if (what == "unload") {
                  host.unload(name);
                } else {

@@ -8,7 +8,6 @@
 
 #include "answer_data.hpp"
 #include "api/sse.hpp"
-#include "checked_lease.hpp"
 #include "keep_alive.hpp"
 #include "preset.hpp"
 #include "server_impl.hpp"
@@ -205,7 +204,7 @@ void Server::Impl::only_load(const httplib::Request& request, httplib::Response&
   const auto& stays = asked.request.keep_alive;
   if (!stays || !stays->idle || stays->idle->count() > 0) {
     const auto watched = watch(request).watched;
-    ahead_of_vocabularies(context(), [&] { load_model(host, model, options, watched->token()); });
+    load_ahead(model, watched->token());
   }
   keep_alive(host, model, stays);
   const auto now = std::chrono::system_clock::now().time_since_epoch();

@@ -248,19 +248,6 @@ std::string Server::Impl::owner_of(const httplib::Request& request) const {
   return keys.last_owner_of(key_of(request)).value_or("");
 }
 
-// Once everything that is loaded at the start has come up, or has said why it cannot, it stays ready.
-bool Server::Impl::ready() const {
-  if (was_ready) return true;
-  const auto was_tried = [](const host::ModelStatus& model) {
-    return model.loads > 0 || model.load_failures > 0 || model.refusals > 0;
-  };
-  for (const KnownModel& known : known_models(host)) {
-    if (known.model->load_at_start && !was_tried(known.status)) return false;
-  }
-  was_ready = true;
-  return true;
-}
-
 Server::Server(host::Host& host, monitor::Monitor& monitor, ServerOptions options, PlanAsked plan, ReloadAsked reload)
     : impl_(std::make_unique<Impl>(host, monitor, std::move(options), std::move(plan), std::move(reload))) {}
 Server::~Server() = default;
@@ -308,6 +295,10 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
   const std::jthread readiness_notifier([&] {
     impl.http->library().wait_until_ready();
     if (listening && impl.http->library().is_running()) listening();
+  });
+  const std::jthread getting_ready([&impl](const std::stop_token& over) {
+    (void)contained("what reads vocabularies ahead", [&] { impl.get_ready(over); });
+    impl.has_read_ahead = true;
   });
   impl.http->library().listen_after_bind();
   impl.http->library().decommission();  // ends the notifier where nothing ever listened

@@ -164,7 +164,14 @@ struct Server::Impl {
   // A refusal to load becomes one with the model's plan; a busy host one that says when to come again.
   [[nodiscard]] api::Problem explained(const std::exception& error, const RequestOrigin& origin) const;
   [[nodiscard]] static RequestOrigin origin_of(const httplib::Request& request, const httplib::Response& response);
+  // --- readiness.cpp ---
   [[nodiscard]] bool ready() const;
+  // What requests are read with (vocabulary and chat template) is made before the first one where a model is loaded at
+  // the start, or where somebody asks for its load.
+  void get_ready(const std::stop_token& stop);
+  void read_ahead(const std::string& model);  // what cannot be read is the first request's to be told
+  void load_ahead(const std::string& model, const std::stop_token& stop);  // throws as load_model() does
+
   [[nodiscard]] std::string metrics();
 
   host::Host& host;
@@ -186,6 +193,7 @@ struct Server::Impl {
   IgnoredFields ignored_fields;
   UnheldSchemas unheld;
   mutable std::atomic<bool> was_ready = false;
+  std::atomic<bool> has_read_ahead = false;  // or was stopped
   std::atomic<bool> ending = false;
   int port = 0;
   std::unique_ptr<ServedCertificate> certificate;  // null: without TLS

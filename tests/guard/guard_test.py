@@ -181,6 +181,14 @@ class Contexts(Guard):
             self.assertEqual([c["state"] for c in done.report["contexts"]], ["refused", "freed"])
             self.assertIn("'qwen2-dense/context' was not made", done.stderr)
 
+    def test_without_a_card_a_budget_is_the_hosts(self):
+        self.environment["GGML_VK_VISIBLE_DEVICES"] = ""
+        for program in self.each():
+            for budget, expected in (("64MiB", 64 * MIB), ("64MiB,CPU=48MiB", 48 * MIB)):
+                done = self.guard(program, f"model@0={LLAMA}", "context=256", "ask", options=["--budget", budget])
+                self.assertEqual({d["device"]: d["budget"] for d in done.report["devices"]}, {"CPU": expected})
+                self.report_file.unlink()
+
     def test_contexts_for_each_request_keep_one_name(self):
         done = self.guard(PROGRAMS["links"], f"model@0={LLAMA}", "contexts=256:30")
         self.assertEqual(done.stdout.count("context made"), 30)

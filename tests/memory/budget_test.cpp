@@ -4,6 +4,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <limits>
+
+#include "expect_error.hpp"
+
 namespace plimsoll::memory {
 namespace {
 
@@ -43,6 +47,16 @@ TEST(ParseBudgetTest, ReadsASizeOrAShareWithOrWithoutADevice) {
   ASSERT_TRUE(general);
   EXPECT_EQ(general->device, std::nullopt);
   EXPECT_EQ(std::get<Percent>(general->amount).value(), 92.5);
+}
+
+// A budget of them would refuse nothing, or everything.
+TEST(PercentTest, WhatIsNoShareIsRefusedWhereItIsMade) {
+  for (const double wrong : {300.0, 100.1, 0.0, -5.0, std::numeric_limits<double>::quiet_NaN(),
+                             std::numeric_limits<double>::infinity()}) {
+    SCOPED_TRACE(wrong);
+    plimsoll::test::expect_error(ErrorCode::usage, "is not a share of a device", [&] { (void)Percent(wrong); });
+  }
+  EXPECT_EQ(Percent(100).value(), 100);
 }
 
 TEST(ParseBudgetTest, NonsenseIsRefusedInASentenceThatNamesIt) {

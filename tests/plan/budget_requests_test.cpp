@@ -48,5 +48,19 @@ TEST(BudgetRequestsTest, WithoutAnAcceleratorOnTheMachineABudgetIsTheHosts) {
   EXPECT_FALSE(budgets_of_machine(budgets({"1MiB", "CPU=2MiB"}), host_alone).front().device) << "the host's own counts";
 }
 
+// A server gives the host one where nobody does, and what is open already has one: neither is what was asked for.
+TEST(BudgetRequestsTest, WithoutAnAcceleratorABudgetComesBeforeOneOfTheHostsThatNobodyAskedFor) {
+  const std::vector<dry_run::DeviceView> host_alone{view_of(kHost)};
+  std::vector<memory::BudgetRequest> asked = budgets({"1MiB", "CPU=2MiB"});
+  asked.back().gives_way = true;
+  const auto resolved = [&](const std::vector<dry_run::DeviceView>& devices) {
+    return memory::resolve_budget(budgets_of_machine(asked, devices), host_alone.front().info, 1_GiB)->bytes;
+  };
+  EXPECT_EQ(resolved(host_alone), 1_MiB);
+  EXPECT_EQ(resolved({view_of(kGpu), view_of(kHost)}), 2_MiB);
+  asked.erase(asked.begin());
+  EXPECT_EQ(resolved(host_alone), 2_MiB);
+}
+
 }  // namespace
 }  // namespace plimsoll::plan

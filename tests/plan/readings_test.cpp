@@ -1,8 +1,13 @@
 // How old a reading may be that decides.
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <vector>
+
 #include <temporary_folder.hpp>
 
+#include "broker/machine_ledger.hpp"
+#include "device/memory_key.hpp"
 #include "plan/planner.hpp"
 
 #include "plan_examples.hpp"
@@ -23,6 +28,7 @@ class Machine final : public dry_run::DryRunSource {
     dry_run::DeviceView view;
     view.info.id = kGpu;
     view.info.type = device::DeviceType::gpu;
+    view.info.pci_id = "0000:c1:00.0";
     view.reading.total = 8_GiB;
     view.reading.free = free;
     return {view};
@@ -63,6 +69,37 @@ TEST_F(ReadingsTest, WhereDryRunsTookLongerTheDeviceIsReadAgainBeforeItIsJudged)
   machine_.dry_run_takes = std::chrono::seconds(3);
   machine_.after_dry_run = 100_MiB;
   EXPECT_FALSE(planner_.plan({request()}, {.budgets = {}, .ours = {}, .alternatives = false}).fits());
+}
+
+// What others have taken is missing from what is free already: it is not promised to them as well.
+class ReadingsBesideOthersTest : public ReadingsTest {
+ protected:
+  ReadingsBesideOthersTest() {
+    const broker::AccountId account = other_->account(device::memory_key(machine_.devices().front().info));
+    EXPECT_TRUE(other_->reserve({}, std::vector<broker::Want>{{.account = account, .more = 5_GiB}}));
+    other_->placed(account, 5_GiB);
+    machine_.free = machine_.after_dry_run = 3_GiB;
+  }
+  [[nodiscard]] Plan plan() {
+    return planner_.plan({request()}, {.budgets = {}, .ours = {}, .alternatives = false, .machine = here_.get()});
+  }
+
+  std::unique_ptr<broker::MachineLedger> other_ = broker::MachineLedger::open({.program = "a", .path = folder_ / "x"});
+  std::unique_ptr<broker::MachineLedger> here_ = broker::MachineLedger::open({.program = "b", .path = folder_ / "x"});
+};
+
+TEST_F(ReadingsBesideOthersTest, OfAReadingThatALongDryRunMadeOldTheLedgerIsLookedAtAgain) {
+  machine_.dry_run_takes = std::chrono::seconds(3);
+  const Plan made = plan();
+  EXPECT_EQ(made.devices.front().state.promised_to_others, 0_B);
+  EXPECT_TRUE(made.fits());
+}
+
+TEST_F(ReadingsBesideOthersTest, AReadingThatWasTakenWithoutTheLedgerDoesNotServe) {
+  (void)planner_.devices();
+  const Plan made = plan();
+  EXPECT_EQ(made.devices.front().state.promised_to_others, 0_B);
+  EXPECT_TRUE(made.fits());
 }
 
 }  // namespace

@@ -138,5 +138,39 @@ TEST(RuntimeFloorPlannerTest, WhatIsGivenForAModelIsItsOwn) {
                      [&] { (void)runtime_of({.budgets = {}, .ours = {}, .alternatives = false}); });
 }
 
+// A model that takes a MiB for each token of a micro-batch.
+class ByMicroBatch final : public dry_run::DryRunSource {
+ public:
+  [[nodiscard]] dry_run::DryRun dry_run(const dry_run::DryRunRequest& request) override {
+    dry_run::DryRun dry_run = gpu_dry_run();
+    dry_run.context.n_ubatch = request.context.n_ubatch;
+    dry_run.entries = {buffer(device().id, memory::Stage::weights, 1000_MiB),
+                       buffer(device().id, memory::Stage::compute, Bytes{request.context.n_ubatch * (1_MiB).value()})};
+    return dry_run;
+  }
+  [[nodiscard]] std::vector<dry_run::DeviceView> devices() override {
+    return {dry_run::DeviceView{.info = device(), .reading = {}}};
+  }
+  [[nodiscard]] static device::DeviceInfo device() { return an_accelerator("Vulkan"); }
+};
+
+TEST(RuntimeFloorPlannerTest, AlternativesAreJudgedWithWhatIsGivenForTheModel) {
+  ByMicroBatch source;
+  test::TemporaryFolder folder;
+  Store store(folder / "plimsoll.db");
+  Planner planner(source, store);
+  const device::DeviceId device = ByMicroBatch::device().id;
+  Request own = request("own");
+  own.runtime = {{.device = device, .bytes = 700_MiB}};  // 384 MiB are estimated
+  const PlannerOptions options{.budgets = {{.device = device, .amount = 1900_MiB}}, .ours = {}};
+  const Plan refused = planner.plan({own}, options);
+  EXPECT_FALSE(refused.fits());
+  ASSERT_FALSE(refused.alternatives.empty());
+  for (const Alternative& alternative : refused.alternatives) {
+    own.dry_run = alternative.requests.front();
+    EXPECT_TRUE(planner.plan({own}, options).fits()) << "with micro-batches of " << own.dry_run.context.n_ubatch;
+  }
+}
+
 }  // namespace
 }  // namespace plimsoll::plan

@@ -101,6 +101,15 @@ TEST_F(StoreTest, WhatIsNotTheSameQuestionHasAnotherKey) {
   vary([](auto&, auto& other) { other.gpu_layers = 3; });
   vary([](auto&, auto& other) { other.outputs = 512; });
   vary([](auto&, auto& other) { other.entries.push_back(buffer(kGpu, memory::Stage::weights, 1_MiB)); });
+  vary([](auto&, auto& other) { other.entries.push_back(buffer(kGpu, memory::Stage::projector, 1_MiB)); });
+  vary([](auto&, auto& other) { other.entries.push_back(buffer(kGpu, memory::Stage::adapter, 1_MiB)); });
+  vary([](auto&, auto& other) {
+    for (dry_run::BufferEntry& entry : other.entries) {
+      if (entry.stage == memory::Stage::kv_cache) entry.device = kHost;
+    }
+  });
+  vary([](auto&, auto& other) { other.shift_takes_more = true; });
+  vary([](auto&, auto& other) { other.context.pooling = engine::Pooling::mean; });
   const std::size_t count = keys.size();
   std::ranges::sort(keys);
   keys.erase(std::ranges::unique(keys).begin(), keys.end());

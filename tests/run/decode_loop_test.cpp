@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <exception>
 #include <latch>
+#include <semaphore>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -111,6 +113,48 @@ TEST(DecodeLoopTest, ASourceMayBeRemovedInItsOwnBatch) {
   loop.wake(source);
   left.wait();
   loop.run(loop.join(), [] {});
+}
+
+// Shared compute buffers cannot be cleared on a device that is lost.
+TEST(DecodeLoopTest, WhatABeginningThrowsIsToldToWhoeverWouldHaveComputed) {
+  class Waits final : public DecodeLoop::Source {
+   public:
+    bool decode_batch() noexcept override {
+      ++batches;
+      told.release();
+      return false;
+    }
+    void broke_off(const std::exception_ptr& failure) noexcept override {
+      failures += failure != nullptr ? 1 : 0;
+      told.release();
+    }
+    int batches = 0;
+    int failures = 0;
+    std::binary_semaphore told{0};
+  };
+  std::atomic<bool> is_lost = true;
+  std::atomic<int> changes = 0;
+  DecodeLoop loop([&] {
+    ++changes;
+    if (is_lost) throw std::runtime_error("lost");
+  });
+  Waits source;
+  const auto owner = loop.join();
+  loop.add(owner, source);
+  loop.wake(source);
+  source.told.acquire();
+  EXPECT_EQ(source.failures, 1);
+  EXPECT_EQ(source.batches, 0);
+  bool ran = false;
+  EXPECT_THROW(loop.run(owner, [&] { ran = true; }), std::runtime_error);
+  EXPECT_FALSE(ran);
+  is_lost = false;
+  loop.wake(source);
+  source.told.acquire();
+  EXPECT_EQ(source.batches, 1);
+  EXPECT_EQ(changes, 3);  // before each of them: nobody has had the buffers since
+  is_lost = true;
+  EXPECT_NO_THROW(loop.remove(source));  // in destructors
 }
 
 TEST(DecodeLoopTest, AJobIsABatchWhereItSaysSo) {

@@ -40,5 +40,12 @@ TEST(MemoryAccountingTest, ACardsBudgetIsRememberedOnce) {
       << "one for all accelerators";
 }
 
+TEST(MemoryAccountingTest, ABudgetOfBeforeGivesWayToWhatIsAskedForNow) {
+  MemoryAccounting accounting;
+  accounting.set_budgets(one_card(60_GiB));
+  EXPECT_TRUE(accounting.budgets_with({}).front().gives_way);
+  EXPECT_FALSE(accounting.budgets_with({{.device = kCuda, .amount = 50_GiB}}).front().gives_way);
+}
+
 }  // namespace
 }  // namespace plimsoll::run

@@ -5,6 +5,7 @@
 #include "run/instance.hpp"
 
 #include "arch_models.hpp"
+#include "decode_door.hpp"
 #include "decoding.hpp"
 #include "mixed_workload.hpp"
 #include "small_models.hpp"
@@ -93,6 +94,19 @@ TEST(BeginningTest, LeavesNothingOfItselfInTheAnswers) {
   EXPECT_EQ(test::logits_after(*used, test::some_tokens(20)), test::logits_after(*fresh, test::some_tokens(20)));
   used->clear();
   EXPECT_EQ(used->decode_beginning(batch, 1'000'000), engine::DecodeStatus::ok) << "a graph has fewer nodes";
+}
+
+TEST(BeginningTest, OneThatIsThrownOutOfLeavesNoLimitBehind) {
+  const auto model = test::load_on_cpu(test::arch_model("llama-dense"));
+  const auto context = engine::Context::create(model, test::small_context());
+  engine::Batch batch;
+  batch.add_prompt(test::some_tokens(60), 0, 0, true);
+  {
+    struct Gone {};  // of no kind that anybody expects
+    const test::DecodeDoor door([](llama_context*, llama_batch) -> std::int32_t { throw Gone(); });
+    EXPECT_THROW((void)context->decode_beginning(batch, 3), Gone);
+  }
+  EXPECT_EQ(context->decode(batch), engine::DecodeStatus::ok);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, ServedCase  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, Serving  # noqa: E402
 
 ServedCase.program = sys.argv[1]
 
@@ -143,6 +143,44 @@ class Memory(ServedCase):
         self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
         self.assertIn("<!doctype html>", page.lower())
         self.assertNotRegex(page, r'(?:src|href)="https?://')
+
+
+class WithoutAnAccelerator(unittest.TestCase):
+    def test_a_budget_without_a_device_is_the_hosts(self):
+        server = Serving(ServedCase.program, "-m", BOSUN, "-c", "256", "-t", "1", "-b", "128", "-ub", "128", "--budget", "900MiB",
+                         environment={"GGML_VK_VISIBLE_DEVICES": ""})
+        self.addCleanup(server.stop)
+        devices = {device["device"]: device["budget"] for device in server.get("/plimsoll/v1/status")[1]["devices"]}
+        self.assertEqual(devices, {"CPU": 900 << 20})
+
+
+class ReadAhead(unittest.TestCase):
+    """What requests are read with is made before the first one, which would wait for it."""
+
+    # Weights that are not mapped: the vocabulary of a mapped model is the model's own.
+    ARGUMENTS = ("-c", "256", "--no-mmap", *SMALL)
+
+    def serving(self, *arguments):
+        server = Serving(ServedCase.program, *arguments, *self.ARGUMENTS)
+        self.addCleanup(server.stop)
+        return server
+
+    @staticmethod
+    def vocabularies(server):
+        return sum(entry["current"] for entry in server.get("/plimsoll/v1/ledger")[1]["entries"] if entry["owner"] == "vocabularies")
+
+    def test_of_what_is_loaded_at_the_start_before_the_server_is_ready(self):
+        self.assertGreater(self.vocabularies(self.serving("-m", BOSUN)), 0)
+
+    def test_of_what_is_loaded_by_hand_with_its_load(self):
+        for path, body in (("/plimsoll/v1/models/bosun-log/load", None), ("/models/load", {"model": "bosun-log"}),
+                           ("/api/generate", {"model": "bosun-log"}), ("/api/embed", {"model": "bosun-log"})):
+            with self.subTest(path):
+                server = self.serving(str(pathlib.Path(BOSUN).parent))
+                self.assertEqual(self.vocabularies(server), 0)
+                status, answer = server.post(path, body)
+                self.assertEqual(status, 200, answer)
+                self.assertGreater(self.vocabularies(server), 0)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <span>
 #include <stdexcept>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -25,6 +27,11 @@ namespace plimsoll::test {
 namespace {
 
 using Json = nlohmann::json;
+
+// A question that has no answer for so long never gets one: its cell is named, and the others go on. The slowest take
+// seconds.
+constexpr std::chrono::minutes kLongestAnswer{10};
+constexpr int kBetweenLooksMs = 10'000;
 
 // The questions of one cell, in the order in which they are asked.
 enum class Question { dry_run, load, engine, ready, driven };
@@ -180,12 +187,23 @@ class Share {
     worker_.reset();
     if (ending.empty()) return;
     if (!begun_) throw std::runtime_error("a worker ended outside every cell: " + ending);
-    answer_to(results_[begun_->first], begun_->second) = Outcome{.kind = Outcome::Kind::died, .text = ending};
+    go_on_behind(ending);
+  }
+
+  void look_at_the_clock() {
+    if (!worker_ || !begun_ || std::chrono::steady_clock::now() - begun_at_ < kLongestAnswer) return;
+    worker_.reset();  // ends it
+    go_on_behind(fmt::format("no answer for {}", kLongestAnswer));
+  }
+
+ private:
+  // Of the question that was begun there is no answer.
+  void go_on_behind(const std::string& why) {
+    answer_to(results_[begun_->first], begun_->second) = Outcome{.kind = Outcome::Kind::died, .text = why};
     begun_.reset();
     start();
   }
 
- private:
   void start() {
     worker_ = std::make_unique<LineWorker>([this](const LineWorker::Say& say) {
       log::set_level(log::Level::off);
@@ -202,6 +220,7 @@ class Share {
   void take(const Json& entry) {
     if (entry.contains("begin")) {
       begun_ = {entry.at("begin").get<std::size_t>(), entry.at("question").get<Question>()};
+      begun_at_ = std::chrono::steady_clock::now();
       return;
     }
     CellResult& result = results_.at(entry.at("cell").get<std::size_t>());
@@ -225,6 +244,7 @@ class Share {
   std::string cpu_variant_;
   std::unique_ptr<LineWorker> worker_;
   std::optional<std::pair<std::size_t, Question>> begun_;
+  std::chrono::steady_clock::time_point begun_at_;
 };
 
 }  // namespace
@@ -243,9 +263,12 @@ std::vector<CellResult> run_matrix(const std::vector<Cell>& cells, std::size_t p
     std::vector<pollfd> files;
     for (const auto& share : shares) files.push_back({.fd = share->file(), .events = POLLIN, .revents = 0});
     if (std::ranges::all_of(files, [](const pollfd& file) { return file.fd < 0; })) return results;
-    poll(files.data(), files.size(), -1);
+    poll(files.data(), files.size(), kBetweenLooksMs);
     for (std::size_t i = 0; i < files.size(); ++i) {
-      if ((files[i].revents & (POLLIN | POLLHUP)) != 0) shares[i]->hear();
+      if ((files[i].revents & (POLLIN | POLLHUP)) != 0)
+        shares[i]->hear();
+      else
+        shares[i]->look_at_the_clock();
     }
   }
 }

@@ -32,6 +32,9 @@ struct BudgetRequest {
   std::optional<device::DeviceId> device;
   std::variant<Bytes, Percent> amount;
   bool shared = false;  // what all Plimsoll processes of the machine have reserved counts against it (docs/broker.md)
+  // Of the host, and nobody has just asked for it: one without a device counts in its place on a machine that has no
+  // accelerator.
+  bool gives_way = false;
 };
 
 // "Vulkan0=8GiB", "90%", "CPU=50%,shared". The error is a sentence that names the text.

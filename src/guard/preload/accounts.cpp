@@ -12,6 +12,16 @@ namespace {
 
 constexpr int kMostTries = 3;  // where others let idle models go, and somebody else was quicker
 
+// Where there is no accelerator, a budget without a device is the host's, unless one names that.
+std::vector<memory::BudgetRequest> of_the_host(std::vector<memory::BudgetRequest> requests) {
+  const auto is_hosts = [](const memory::BudgetRequest& request) { return request.device == device::host(); };
+  if (std::ranges::any_of(requests, is_hosts)) return requests;
+  for (memory::BudgetRequest& request : requests) {
+    if (!request.device) request.device = device::host();
+  }
+  return requests;
+}
+
 }  // namespace
 
 // A program that stands in the machine's ledger by itself is not counted there twice.
@@ -86,8 +96,11 @@ bool Accounts::knows(const device::DeviceId& device) const {
 
 // Outside the lock, since probes ask the engine. A device that two threads meet at once gets the same budget twice.
 void Accounts::learn_devices() {
-  for (device::DeviceInfo& info : device::list_devices()) {
-    if (knows(info.id)) continue;
+  std::vector<device::DeviceInfo> all = device::list_devices();
+  const bool host_is_alone = std::ranges::all_of(all, [](const device::DeviceInfo& info) { return info.id.is_host(); });
+  const bool are_others_new = host_is_alone_.exchange(host_is_alone) != host_is_alone;
+  for (device::DeviceInfo& info : all) {
+    if (knows(info.id) && !(info.id.is_host() && are_others_new)) continue;
     {
       const std::lock_guard lock(gate_);
       ledger_.join(info.id, info.memory());
@@ -105,13 +118,18 @@ void Accounts::set_budget(const device::DeviceInfo& info) {
   auto tightest = memory::resolve_budget({}, info, total);
   bool asked = false;
   for (const auto& requests : settings_.budgets) {
-    const auto budget = memory::resolve_budget(requests, info, total);
+    const auto budget = memory::resolve_budget(host_is_alone_ ? of_the_host(requests) : requests, info, total);
     if (!budget) continue;
     // The first that was asked for takes the place of what nobody asked for.
     if (!asked || !tightest || budget->bytes < tightest->bytes) tightest = budget;
     asked = true;
   }
-  if (!tightest) return;
+  if (!tightest) {  // it may have had one while there was no other device
+    const std::lock_guard lock(gate_);
+    ledger_.set_budget(info.id, std::nullopt);
+    machine_memory_.limit(info.id, std::nullopt);
+    return;
+  }
   if (tightest->lowered)
     say(Weight::note, "the budget of {} was above what it has and is {} now", info.id.name(),
         format_bytes(tightest->bytes));
