@@ -1,6 +1,8 @@
 // OpenAI's /v1/responses. What is read here is a whole conversation: the server has put in what a request refers to.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/dialect.hpp"
 #include "api/tool_calls.hpp"
 #include "api/unknown_fields.hpp"
@@ -88,9 +90,16 @@ class ItemReader {
       messages_.back().extra["tool_calls"].push_back(one);
   }
 
+  // Some tools give lists of objects that are no parts, or one: a model can read those as JSON.
+  [[nodiscard]] static std::string read_output(const Json& output, const std::string& path) {
+    const auto is_part = [](const Json& one) { return one.is_string() || (one.is_object() && one.contains("type")); };
+    if (output.is_object() || (output.is_array() && !std::ranges::all_of(output, is_part))) return to_text(output);
+    return read_content(output, path, true);
+  }
+
   void add_output(Fields& item) {
     messages_.push_back({.role = "tool",
-                         .content = read_content(item.need("output"), item.path_of("output")),
+                         .content = read_output(item.need("output"), item.path_of("output")),
                          .extra = {{"tool_call_id", call_id(item)}}});
     thoughts_.clear();
   }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/tool_calls.hpp"
 #include "api/unknown_fields.hpp"
 
@@ -68,10 +70,27 @@ ToolChoice read_tool_choice(const Json& choice, const std::string& path) {
   return {.kind = Kind::required, .name = fields.need_text("name")};
 }
 
+void pass_over_choice_of_others(Fields& fields, ChatPrompt& chat) {
+  const Json* declared = fields.find("tools");
+  ToolChoice& choice = chat.tool_choice;
+  if (choice.kind != ToolChoice::Kind::required || declared == nullptr) return;
+  const auto is_ours = [&](const Json& tool) { return tool["function"]["name"] == choice.name; };
+  const auto is_declared = [&](const Json& tool) {
+    return tool.is_object() && tool.value("name", Json()) == choice.name;
+  };
+  const bool for_others =
+      choice.name.empty() ? chat.tools.empty() && !declared->empty()
+                          : std::ranges::none_of(chat.tools, is_ours) && std::ranges::any_of(*declared, is_declared);
+  if (!for_others) return;
+  UnknownFields::met(fields.path_of("tool_choice"), kNotRunHere);
+  choice = {};
+}
+
 void read_tools_and_choice(Fields& fields, ChatPrompt& chat) {
   if (const Json* tools = fields.find("tools")) chat.tools = read_tools(*tools, "tools");
   if (const Json* choice = fields.find("tool_choice")) chat.tool_choice = read_tool_choice(*choice, "tool_choice");
   chat.parallel_tool_calls = fields.flag("parallel_tool_calls").value_or(true);
+  pass_over_choice_of_others(fields, chat);
   check_tools(chat);
 }
 

@@ -12,6 +12,8 @@ namespace plimsoll::api {
 [[nodiscard]] Json read_tools(const Json& tools, const std::string& path);
 [[nodiscard]] ToolChoice read_tool_choice(const Json& choice, const std::string& path);
 
+// A choice that only tools could follow which are not run here is ignored and named, as they are.
+void pass_over_choice_of_others(Fields& fields, ChatPrompt& chat);
 // tools, tool_choice and parallel_tool_calls, checked.
 void read_tools_and_choice(Fields& fields, ChatPrompt& chat);
 // functions and function_call, where no tools are given. True: calls are to be told in that form, too.

@@ -117,6 +117,21 @@ TEST(ResponsesTest, AnAgentsRequest) {
                                       "tools[].type=namespace", "tools[].type=local_shell", "text.verbosity"}));
 }
 
+// Codex's view_image, and tools that give objects.
+TEST(ResponsesTest, WhatAToolGaveIsTextWhateverItIs) {
+  const auto output = [](const char* given) {
+    const Asked asked = read_response(
+        Json::parse(std::string(R"({"input": [{"type": "function_call", "call_id": "c", "name": "a", "arguments": "{}"},
+          {"type": "function_call_output", "call_id": "c", "output": )") +
+                    given + "}]}"));
+    return chat(asked).messages.back().content;
+  };
+  EXPECT_EQ(output(R"([{"type": "input_text", "text": "seen: "}, {"type": "input_image", "image_url": "data:x"}])"),
+            "seen: [input_image left out: this model reads text]");
+  EXPECT_EQ(output(R"([{"stdout": "a.txt", "outcome": 0}])"), R"([{"stdout":"a.txt","outcome":0}])");
+  EXPECT_EQ(output(R"({"output": "done"})"), R"({"output":"done"})");
+}
+
 TEST(ResponsesTest, Stream) {
   const Asked asked = read_response(request(R"(, "temperature": 0.5)"));
   std::string out = asked.writer->begin(kMeta);
