@@ -26,7 +26,7 @@ class ItemReader {
     if (type == "message")
       add_message(item);
     else if (type == "function_call")
-      add_call(item, item.need("name"), item.need("arguments"));
+      add_call(item, name_of(item), item.need("arguments"));
     else if (type == "custom_tool_call")  // its input is text; templates have places for JSON
       add_call(item, item.need("name"), Json{{"input", item.need("input")}});
     else if (type == "local_shell_call")
@@ -79,6 +79,13 @@ class ItemReader {
     if (const auto id = item.text("call_id")) return *id;
     const auto own = item.text("type").value_or("").starts_with("local_shell") ? item.text("id") : std::nullopt;
     return own ? *own : item.need_text("call_id");
+  }
+
+  [[nodiscard]] static Json name_of(Fields& item) {
+    const auto space = item.text("namespace");
+    const Json& name = item.need("name");
+    return space && !space->empty() && name.is_string() ? Json(name_in_namespace(*space, name.get<std::string>()))
+                                                        : name;
   }
 
   void add_call(Fields& item, const Json& name, const Json& arguments) {

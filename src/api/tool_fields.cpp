@@ -27,17 +27,51 @@ const Json& list_at(const Json& list, const std::string& path) {
   return list;
 }
 
+const Json& none() {
+  static const Json kNone = Json::array();
+  return kNone;
+}
+
+bool is_function(Fields& tool, const std::string& path) {
+  const std::string type = tool.need_text("type");
+  if (type != "function") UnknownFields::met(fmt::format("{}.type={}", path, type), kNotRunHere);
+  return type == "function";
+}
+
+void read_namespace(Fields& space, Json& out) {
+  const std::string name = space.need_text("name");
+  const std::string path = space.path_of("tools");
+  const Json* declared = space.find("tools");
+  const Json& tools = declared != nullptr ? list_at(*declared, path) : none();
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    const std::string at = fmt::format("{}[{}]", path, i);
+    Fields tool(tools[i], at);
+    if (!is_function(tool, at)) continue;
+    Json function = read_function(tool);
+    Json& own = function["function"]["name"];
+    own = name_in_namespace(name, own.get<std::string>());
+    out.push_back(std::move(function));
+  }
+  space.ignore({"description"});
+  space.pass_over_unknown();
+}
+
 }  // namespace
+
+std::string name_in_namespace(const std::string& space, const std::string& name) {
+  return space + (space.ends_with('_') ? "" : "__") + name;
+}
 
 Json read_tools(const Json& tools, const std::string& path) {
   Json out = Json::array();
   for (std::size_t i = 0; i < list_at(tools, path).size(); ++i) {
     const std::string at = fmt::format("{}[{}]", path, i);
     Fields tool(tools[i], at);
-    if (const std::string type = tool.need_text("type"); type != "function") {
-      UnknownFields::met(fmt::format("{}.type={}", at, type), kNotRunHere);
+    if (tool.need_text("type") == "namespace") {
+      read_namespace(tool, out);
       continue;
     }
+    if (!is_function(tool, at)) continue;
     const Json* nested = tool.find("function");
     if (nested == nullptr) {
       out.push_back(read_function(tool));
