@@ -93,7 +93,11 @@ ToolChoice read_tool_choice(const Json& choice, const std::string& path) {
   if (choice.is_string())
     throw bad_request(fmt::format("'{}' must be 'auto', 'none', 'required' or a function", path)).at(path);
   Fields fields(choice, path);
-  if (const std::string type = fields.need_text("type"); type != "function") {
+  const std::string type = fields.need_text("type");
+  // Words in Anthropic's shape.
+  if (type == "tool") return {.kind = Kind::required, .name = fields.need_text("name")};
+  if (type == "auto" || type == "none" || type == "required" || type == "any") return read_tool_choice(type, path);
+  if (type != "function") {
     UnknownFields::met(fmt::format("{}.type={}", path, type), kNotRunHere);
     return {};
   }

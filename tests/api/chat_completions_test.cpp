@@ -125,6 +125,20 @@ TEST(ChatCompletionsTest, AChoiceOfWhatIsNotRunHereIsIgnoredAsItIs) {
   });
 }
 
+TEST(ChatCompletionsTest, AChoiceInAnthropicsShape) {
+  using Kind = ToolChoice::Kind;
+  const auto choice = [](const char* given) {
+    return chat(read_chat_completion(
+                    request(fmt::format(R"(, "tools": [{{"type": "function", "function": {{"name": "a"}}}}],
+                                            "tool_choice": {})", given))))
+        .tool_choice;
+  };
+  EXPECT_EQ(choice(R"({"type": "auto"})").kind, Kind::automatic);
+  EXPECT_EQ(choice(R"({"type": "none"})").kind, Kind::none);
+  EXPECT_EQ(choice(R"({"type": "any"})").kind, Kind::required);
+  EXPECT_EQ(choice(R"({"type": "tool", "name": "a"})").name, "a");
+}
+
 TEST(ChatCompletionsTest, ASamplerThatIsNoMoreIsIgnoredByName) {
   const UnknownFields unknown(UnknownRule::ignore);
   const auto read = [](const char* list) {
