@@ -64,7 +64,7 @@ std::string shortened(const std::string& id) {
   const auto is_plain = [](unsigned char c) { return std::isalnum(c) != 0; };
   if (id.size() == kShort && std::ranges::all_of(id, is_plain)) return id;
   std::uint64_t hash = 14'695'981'039'346'656'037U;  // FNV-1a
-  for (const unsigned char c : id) hash = (hash ^ c) * 1'099'511'628'211U;
+  for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
   std::string out;
   for (; out.size() < kShort; hash /= kDigits.size()) out += kDigits[hash % kDigits.size()];
   return out;
