@@ -22,7 +22,7 @@ STRICT = ("{% set ns = namespace(i=0) %}{% for t in tools or [] %}{{ t | tojson 
           "{% if m.role == 'tool' and m.tool_call_id | length != 9 %}{{ raise_exception('ids have nine letters') }}{% endif %}" + BEHIND)
 OWN = ("{% for t in tools or [] %}<own>{{ t.function.name }}</own>{% endfor %}{% for m in messages %}" + TURN +
        "{% for c in m.tool_calls or [] %}<own>{{ c.function | tojson }}</own>{% endfor %}" + BEHIND)
-LOOK = {"type": "object", "properties": {"where": {"type": "string"}}, "required": ["where"]}
+LOOK = {"type": "object", "properties": {"where": {"enum": ["east", "west"]}}, "required": ["where"]}
 ID = "call_0123456789abcdef01234567"
 
 
@@ -80,7 +80,7 @@ class Agents(ServedCase):
             self.assertEqual(headers["x-plimsoll-ignored"], "input[].output[].type=input_image")
 
     def test_codex_calls_a_tool_of_a_server(self):
-        body = {**self.codex("mate-chat"), "input": "Look east.", "tool_choice": "required", "max_output_tokens": 300}
+        body = {**self.codex("mate-chat"), "input": "Look east.", "tool_choice": "required", "parallel_tool_calls": False, "max_output_tokens": 300}
         calls = [item for item in self.ok("/v1/responses", body)[1]["output"] if item["type"] == "function_call"]
         self.assertEqual({(call["namespace"], call["name"]) for call in calls}, {("mcp__eye__", "look")})
 
