@@ -130,7 +130,8 @@ TEST(ChatCompletionsTest, AChoiceInAnthropicsShape) {
   const auto choice = [](const char* given) {
     return chat(read_chat_completion(
                     request(fmt::format(R"(, "tools": [{{"type": "function", "function": {{"name": "a"}}}}],
-                                            "tool_choice": {})", given))))
+                                            "tool_choice": {})",
+                                        given))))
         .tool_choice;
   };
   EXPECT_EQ(choice(R"({"type": "auto"})").kind, Kind::automatic);
@@ -209,6 +210,10 @@ TEST(ChatCompletionsTest, FormsInEverybodysWords) {
   EXPECT_EQ(schema(R"(, "format": {"type": "string"})"), wanted);
   EXPECT_EQ(schema(R"(, "format": "json")"), Json::parse(R"({"type": "object"})"));
   EXPECT_EQ(schema(R"(, "structured_outputs": {"json": {"type": "string"}})"), wanted);
+  for (const char* form :
+       {R"({"type": "json_object", "schema": {"type": "string"}})",
+        R"({"type": "json_object", "value": {"type": "string"}})", R"({"type": "json", "value": {"type": "string"}})"})
+    EXPECT_EQ(schema(std::string(R"(, "response_format": )") + form), wanted) << form;
   EXPECT_EQ(schema(R"(, "response_format": {"type": "json_object"}, "json_schema": {"type": "string"})"), wanted);
   EXPECT_EQ(grammar(R"(, "guided_choice": ["aye", "no"])"), "root ::= (\"aye\" | \"no\")\n");
   EXPECT_EQ(grammar(R"(, "guided_regex": "[ab]{2}")"), grammar(R"(, "structured_outputs": {"regex": "^[ab]{2}$"})"));
