@@ -186,13 +186,15 @@ engine::ChatMessage read_message_of(const Json& json, const std::string& path) {
   static constexpr std::array<const char*, 5> kRoles{"system", "user", "assistant", "tool", "function"};
   if (!std::ranges::contains(kRoles, message.role))
     fields.fail("role", fmt::format("is '{}'; it must be system, developer, user, assistant or tool", message.role));
-  if (const Json* content = fields.find("content")) message.content = read_content(*content, fields.path_of("content"));
+  const bool of_a_tool = message.role == "tool" || message.role == "function";
+  if (const Json* content = fields.find("content"))
+    message.content = read_content(*content, fields.path_of("content"), of_a_tool);
   if (const Json* calls = fields.find("tool_calls"); calls != nullptr && *calls != Json::array())
     message.extra["tool_calls"] = calls_for_template(*calls, fields.path_of("tool_calls"));
   if (const Json* call = fields.find("function_call"); call != nullptr && message.role == "assistant")
     message.extra["tool_calls"] = call_before_tools(*call, fields.path_of("function_call"));
   if (const auto name = fields.text("name")) message.extra["name"] = *name;
-  if (message.role == "tool" || message.role == "function") read_tool_message(fields, message);
+  if (of_a_tool) read_tool_message(fields, message);
   if (const auto thoughts = read_thoughts(fields)) message.extra["reasoning_content"] = *thoughts;
   fields.refuse("images", "only text is understood here");
   // What earlier answers carry, and clients send back.

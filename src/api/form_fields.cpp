@@ -113,9 +113,11 @@ Json read_format(const Json& format, const std::string& path) {
   Fields fields(format, path);
   const std::string type = fields.need_text("type");
   if (type == "text") return nullptr;
-  if (type == "json_object") {
-    const Json* schema = fields.find("schema");  // as llama-server takes it
-    return schema != nullptr ? *schema : any_object();
+  if (type == "json_object" || type == "json") {
+    for (const char* key : {"schema", "value"}) {  // as llama-server takes it, and as TGI does
+      if (const Json* schema = fields.find(key)) return *schema;
+    }
+    return any_object();
   }
   if (type != "json_schema") fields.fail("type", "must be 'text', 'json_object' or 'json_schema'");
   if (const Json* nested = fields.find("json_schema")) {

@@ -17,13 +17,6 @@ namespace {
 
 std::string read_text_blocks(const Json& content, const std::string& path);
 
-// What only a model that sees could take. In the middle of a history, where nobody can take it out again, words stand
-// for it.
-std::string stand_in(const std::string& type, const std::string& path) {
-  UnknownFields::met(fmt::format("{}.type={}", path, type), "only text is understood here");
-  return fmt::format("[{} left out: this model reads text]", type);
-}
-
 // {"type": "document", "title", "source": {"type": "text", "data"}} and search results, which hold text.
 std::string text_of_document(Fields& block, const std::string& path) {
   block.ignore({"title", "context", "citations", "cache_control"});
@@ -205,6 +198,7 @@ ChatPrompt read_chat(Fields& fields) {
   read_going_on(fields, chat);
   read_tools_of(fields, chat);
   read_choice(fields, chat);
+  pass_over_choice_of_others(fields, chat);
   check_tools(chat);
   return chat;
 }

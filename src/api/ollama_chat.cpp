@@ -30,7 +30,9 @@ engine::ChatMessage read_message(const Json& json, const std::string& path) {
   Fields fields(json, path);
   engine::ChatMessage message;
   message.role = fields.need_text("role");
-  if (const Json* content = fields.find("content")) message.content = read_content(*content, fields.path_of("content"));
+  const bool of_a_tool = message.role == "tool";
+  if (const Json* content = fields.find("content"))
+    message.content = read_content(*content, fields.path_of("content"), of_a_tool);
   if (const Json* calls = fields.find("tool_calls"); calls != nullptr && !calls->empty())
     message.extra["tool_calls"] = read_calls(*calls, fields.path_of("tool_calls"));
   if (const auto thoughts = fields.text("thinking"); thoughts && !thoughts->empty())
@@ -38,7 +40,10 @@ engine::ChatMessage read_message(const Json& json, const std::string& path) {
   if (const auto name = fields.text("tool_name")) message.extra["name"] = *name;
   if (const auto id = fields.text("tool_call_id")) message.extra["tool_call_id"] = *id;
   if (const auto name = fields.text("name")) message.extra["name"] = *name;
-  fields.refuse("images", "this server's models read text", Json::array());
+  if (const Json* images = fields.find("images"); of_a_tool && images != nullptr && !images->empty())
+    message.content += stand_in("image", fields.path_of("images"));
+  else
+    fields.refuse("images", "this server's models read text", Json::array());
   fields.pass_over_unknown();
   return message;
 }
@@ -58,11 +63,13 @@ ChatPrompt read_chat(Fields& fields) {
   if (messages != nullptr && !messages->is_array()) fields.fail("messages", "must be a list of messages");
   for (std::size_t i = 0; messages != nullptr && i < messages->size(); ++i)
     chat.messages.push_back(read_message((*messages)[i], fmt::format("messages[{}]", i)));
+  if (!chat.messages.empty()) read_going_on(fields, chat);
   if (const Json* tools = fields.find("tools"); tools != nullptr && !tools->empty())
     chat.tools = read_tools(with_types(*tools), "tools");
   // Ollama has no such field, and its clients send it all the same.
   if (const Json* choice = fields.find("tool_choice"); choice != nullptr && !chat.tools.is_null())
     chat.tool_choice = read_tool_choice(*choice, "tool_choice");
+  pass_over_choice_of_others(fields, chat);
   check_tools(chat);
   return chat;
 }

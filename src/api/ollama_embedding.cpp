@@ -32,6 +32,7 @@ OllamaEmbedding read_ollama_embed(const Json& body) {
   if (!says_nothing(fields.find("input")))
     out.request.inputs = read_texts_or_tokens(fields, "input", kMostInputs, "texts");
   out.request.dimensions = static_cast<std::size_t>(fields.whole("dimensions", 1, 1'000'000).value_or(0));
+  fields.pass_over_unknown();
   return out;
 }
 
@@ -39,6 +40,7 @@ OllamaEmbedding read_ollama_embeddings(const Json& body) {
   Fields fields(body);
   OllamaEmbedding out = read_common(fields);
   if (!says_nothing(fields.find("prompt"))) out.request.inputs.emplace_back(fields.need_text("prompt"));
+  fields.pass_over_unknown();
   return out;
 }
 

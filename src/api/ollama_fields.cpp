@@ -13,34 +13,57 @@ using std::chrono::milliseconds;
 
 constexpr double kAnything = 1e9;
 
-template <class Number>
-void take(std::optional<double> given, Number& into) {
-  if (given) into = static_cast<Number>(*given);
-}
+// Their names are llama-server's as well.
+class OptionReader {
+ public:
+  OptionReader(Fields& options, TextRequest& request) : options_(options), request_(request) {}
 
-void read_sampling_options(Fields& options, engine::SamplingParams& sampling) {
-  take(options.number("temperature", 0, 1e3), sampling.temperature);
-  take(options.number("top_k", -1, 1e6), sampling.top_k);
-  take(options.number("top_p", 0, 1), sampling.top_p);
-  take(options.number("min_p", 0, 1), sampling.min_p);
-  take(options.number("typical_p", 0, 1), sampling.typical_p);
-  take(options.number("repeat_penalty", 0, 100), sampling.penalty_repeat);
-  take(options.number("repeat_last_n", -1, kAnything), sampling.penalty_last_n);
-  take(options.number("presence_penalty", -100, 100), sampling.penalty_presence);
-  take(options.number("frequency_penalty", -100, 100), sampling.penalty_frequency);
-  take(options.number("mirostat", 0, 2), sampling.mirostat);
-  take(options.number("mirostat_tau", 0, 100), sampling.mirostat_tau);
-  take(options.number("mirostat_eta", 0, 100), sampling.mirostat_eta);
-  if (const auto seed =
-          options.whole("seed", std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()))
-    sampling.seed = static_cast<std::uint32_t>(*seed);
+  template <class Number>
+  void number(Number engine::SamplingParams::* member, const char* name, double least, double most) {
+    if (const auto given = options_.number(name, least, most)) take(member, name, *given);
+  }
+
+  void seed() {
+    using Seed = std::int64_t;
+    const auto given = options_.whole("seed", std::numeric_limits<Seed>::min(), std::numeric_limits<Seed>::max());
+    if (given) take(&engine::SamplingParams::seed, "seed", *given);
+  }
+
+ private:
+  // What is given counts, also where it is what counts anyway when nobody says anything.
+  template <class Number>
+  void take(Number engine::SamplingParams::* member, const char* name, auto given) {
+    request_.sampling.*member = static_cast<Number>(given);
+    request_.sampling_given.insert(name);
+  }
+
+  Fields& options_;
+  TextRequest& request_;
+};
+
+void read_sampling_options(Fields& options, TextRequest& request) {
+  using Params = engine::SamplingParams;
+  OptionReader reader(options, request);
+  reader.number(&Params::temperature, "temperature", 0, 1e3);
+  reader.number(&Params::top_k, "top_k", -1, 1e6);
+  reader.number(&Params::top_p, "top_p", 0, 1);
+  reader.number(&Params::min_p, "min_p", 0, 1);
+  reader.number(&Params::typical_p, "typical_p", 0, 1);
+  reader.number(&Params::penalty_repeat, "repeat_penalty", 0, 100);
+  reader.number(&Params::penalty_last_n, "repeat_last_n", -1, kAnything);
+  reader.number(&Params::penalty_presence, "presence_penalty", -100, 100);
+  reader.number(&Params::penalty_frequency, "frequency_penalty", -100, 100);
+  reader.number(&Params::mirostat, "mirostat", 0, 2);
+  reader.number(&Params::mirostat_tau, "mirostat_tau", 0, 100);
+  reader.number(&Params::mirostat_eta, "mirostat_eta", 0, 100);
+  reader.seed();
 }
 
 void read_options(Fields& fields, Asked& asked) {
   const Json* given = fields.find("options");
   if (given == nullptr) return;
   Fields options(*given, "options");
-  read_sampling_options(options, asked.request.sampling);
+  read_sampling_options(options, asked.request);
   // Zero and below: no limit.
   const auto predict =
       options.whole("num_predict", std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max());

@@ -9,8 +9,9 @@
 
 namespace plimsoll::api {
 
-// The version of Ollama whose API this is; clients ask for one that is new enough.
-inline constexpr const char* kOllamaVersion = "0.12.6";
+// The version of Ollama whose API this is; clients ask for one that is new enough: Codex wants 0.13.4, the first one
+// with /v1/responses. 0.14 has /v1/messages as well.
+inline constexpr const char* kOllamaVersion = "0.14.2";
 
 struct OllamaModel {
   std::string name{};

@@ -14,9 +14,12 @@ constexpr std::array kForms{
                   .end = "<|end|><|start|>assistant<|channel|>final<|message|>",
                   .instead = "<|channel|>final<|message|>",
                   .of_control_tokens = true},
+    ReasoningForm{.begin = "<|channel>thought", .end = "<channel|>", .of_control_tokens = true},
+    ReasoningForm{.begin = "<seed:think>", .end = "</seed:think>", .of_control_tokens = true},
 };
 // A word of each form that only its templates have.
-constexpr std::array<std::string_view, kForms.size()> kSigns{"<think>", "[THINK]", "<|channel|>analysis"};
+constexpr std::array<std::string_view, kForms.size()> kSigns{"<think>", "[THINK]", "<|channel|>analysis",
+                                                             "<|channel>thought", "<seed:think>"};
 
 std::string_view without_spaces_before(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));

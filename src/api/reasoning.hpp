@@ -15,8 +15,8 @@ struct ReasoningForm {
   friend bool operator==(const ReasoningForm&, const ReasoningForm&) = default;
 };
 
-// Told by the template's source: <think> (Qwen, DeepSeek, ...), [THINK] (Magistral), channels (gpt-oss). Empty: none of
-// those, and whatever the model writes is its answer.
+// Told by the template's source: <think> (Qwen, DeepSeek, ...), [THINK] (Magistral), channels (gpt-oss, Gemma 4),
+// <seed:think> (Seed-OSS). Empty: none of those, and whatever the model writes is its answer.
 [[nodiscard]] std::optional<ReasoningForm> reasoning_form(std::string_view template_source);
 
 // The prompt ends inside of a thought, since its template begins one.

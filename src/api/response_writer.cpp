@@ -2,10 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <string>
+#include <utility>
+
 #include "api/answer_check.hpp"
 #include "api/sse.hpp"
 
 #include "openai_parts.hpp"
+#include "tool_fields.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -39,9 +44,36 @@ Json reasoning_item(const std::string& id, const char* status, const std::string
   return {{"id", id}, {"type", "reasoning"}, {"status", status}, {"summary", summary}, {"content", content}};
 }
 
-Json call_item(const std::string& id, const char* status, const ToolCall& call, const std::string& arguments) {
-  return {{"id", id},           {"type", "function_call"}, {"status", status},
-          {"call_id", call.id}, {"name", call.name},       {"arguments", arguments}};
+// Functions of namespaces, by the names that they have here.
+using Namespaces = std::map<std::string, std::pair<std::string, std::string>>;
+
+std::string text_at(const Json& object, const char* key) {
+  const Json found = object.is_object() ? object.value(key, Json()) : Json();
+  return found.is_string() ? found.get<std::string>() : std::string();
+}
+
+Namespaces namespaces_in(const Json& tools) {
+  Namespaces out;
+  for (const Json& tool : tools) {
+    if (text_at(tool, "type") != "namespace" || !tool.contains("tools")) continue;
+    const std::string space = text_at(tool, "name");
+    for (const Json& function : tool["tools"]) {
+      const std::string name = text_at(function, "name");
+      out.try_emplace(name_in_namespace(space, name), space, name);
+    }
+  }
+  return out;
+}
+
+Json call_item(const std::string& id, const char* status, const ToolCall& call, const std::string& arguments,
+               const Namespaces& namespaces) {
+  Json out{{"id", id},           {"type", "function_call"}, {"status", status},
+           {"call_id", call.id}, {"name", call.name},       {"arguments", arguments}};
+  const auto found = namespaces.find(call.name);
+  if (found == namespaces.end()) return out;
+  out["name"] = found->second.second;
+  out["namespace"] = found->second.first;
+  return out;
 }
 
 // An answer is a list of items: thoughts, messages, of which each has one part here, and calls. Events are counted as
@@ -50,7 +82,9 @@ class ResponseWriter final : public AnswerWriter {
  public:
   // `asked`: the members of a response that repeat the request.
   explicit ResponseWriter(Json asked)
-      : asked_(std::move(asked)), summarizes_(!asked_.at("reasoning").at("summary").is_null()) {}
+      : asked_(std::move(asked)),
+        summarizes_(!asked_.at("reasoning").at("summary").is_null()),
+        namespaces_(namespaces_in(asked_.at("tools"))) {}
 
   std::string begin(const ResponseMeta& meta) override {
     meta_ = meta;
@@ -112,7 +146,7 @@ class ResponseWriter final : public AnswerWriter {
       output_.push_back(message_item(item_id("msg"), status_of(choice.finish), std::move(content)));
     }
     for (const ToolCall& call : choice.tool_calls)
-      output_.push_back(call_item(item_id("fc"), "completed", call, call.arguments));
+      output_.push_back(call_item(item_id("fc"), "completed", call, call.arguments, namespaces_));
     finished_ = finished(choice.finish, answer.usage);
     return finished_;
   }
@@ -219,12 +253,13 @@ class ResponseWriter final : public AnswerWriter {
     const std::string id = item_id("fc");
     const std::size_t index = output_.size();
     std::string out = write("response.output_item.added",
-                            {{"output_index", index}, {"item", call_item(id, "in_progress", call, "")}});
+                            {{"output_index", index}, {"item", call_item(id, "in_progress", call, "", namespaces_)}});
     out += write("response.function_call_arguments.delta",
                  {{"item_id", id}, {"output_index", index}, {"delta", call.arguments}});
+    Json whole = call_item(id, "completed", call, call.arguments, namespaces_);
     out += write("response.function_call_arguments.done",
-                 {{"item_id", id}, {"output_index", index}, {"name", call.name}, {"arguments", call.arguments}});
-    return out += done(call_item(id, "completed", call, call.arguments));
+                 {{"item_id", id}, {"output_index", index}, {"name", whole["name"]}, {"arguments", call.arguments}});
+    return out += done(std::move(whole));
   }
 
   [[nodiscard]] std::string done(Json item) {
@@ -235,6 +270,7 @@ class ResponseWriter final : public AnswerWriter {
 
   Json asked_;
   bool summarizes_;
+  Namespaces namespaces_;
   ResponseMeta meta_;
   bool begun_ = false;
   std::size_t sequence_ = 0;

@@ -1,6 +1,8 @@
 // OpenAI's /v1/responses. What is read here is a whole conversation: the server has put in what a request refers to.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/dialect.hpp"
 #include "api/tool_calls.hpp"
 #include "api/unknown_fields.hpp"
@@ -24,7 +26,7 @@ class ItemReader {
     if (type == "message")
       add_message(item);
     else if (type == "function_call")
-      add_call(item, item.need("name"), item.need("arguments"));
+      add_call(item, name_of(item), item.need("arguments"));
     else if (type == "custom_tool_call")  // its input is text; templates have places for JSON
       add_call(item, item.need("name"), Json{{"input", item.need("input")}});
     else if (type == "local_shell_call")
@@ -79,6 +81,13 @@ class ItemReader {
     return own ? *own : item.need_text("call_id");
   }
 
+  [[nodiscard]] static Json name_of(Fields& item) {
+    const auto space = item.text("namespace");
+    const Json& name = item.need("name");
+    return space && !space->empty() && name.is_string() ? Json(name_in_namespace(*space, name.get<std::string>()))
+                                                        : name;
+  }
+
   void add_call(Fields& item, const Json& name, const Json& arguments) {
     const Json call{{"id", call_id(item)}, {"function", {{"name", name}, {"arguments", arguments}}}};
     if (messages_.empty() || messages_.back().role != "assistant")
@@ -88,9 +97,16 @@ class ItemReader {
       messages_.back().extra["tool_calls"].push_back(one);
   }
 
+  // Some tools give lists of objects that are no parts, or one: a model can read those as JSON.
+  [[nodiscard]] static std::string read_output(const Json& output, const std::string& path) {
+    const auto is_part = [](const Json& one) { return one.is_string() || (one.is_object() && one.contains("type")); };
+    if (output.is_object() || (output.is_array() && !std::ranges::all_of(output, is_part))) return to_text(output);
+    return read_content(output, path, true);
+  }
+
   void add_output(Fields& item) {
     messages_.push_back({.role = "tool",
-                         .content = read_content(item.need("output"), item.path_of("output")),
+                         .content = read_output(item.need("output"), item.path_of("output")),
                          .extra = {{"tool_call_id", call_id(item)}}});
     thoughts_.clear();
   }

@@ -8,6 +8,8 @@
 #include <map>
 #include <optional>
 
+#include "api/unknown_fields.hpp"
+
 #include "text_fields.hpp"
 
 namespace plimsoll::api {
@@ -54,6 +56,8 @@ class SamplingReader {
     const std::size_t count = given->is_string() ? given->get_ref<const std::string&>().size() : given->size();
     if (count > kMostSamplers) fields_.fail("samplers", fmt::format("may hold {} samplers at most", kMostSamplers));
     std::vector<std::string> names = given->is_string() ? of_letters(given->get<std::string>()) : texts("samplers");
+    std::erase_if(names, [this](const std::string& name) { return is_gone(name); });
+    if (names.empty() && count > 0) return;
     for (const std::string& name : names) {
       if (engine::sampler_from_name(name).empty())
         fields_.fail("samplers", fmt::format("has '{}', which is not the name of a sampler", name));
@@ -94,11 +98,18 @@ class SamplingReader {
   }
 
  private:
+  // llama.cpp had it once, and front ends that keep their settings go on naming it.
+  [[nodiscard]] bool is_gone(const std::string& name) const {
+    if (name != "tfs_z" && name != "tfs") return false;
+    UnknownFields::met(fmt::format("{}={}", fields_.path_of("samplers"), name), "there is no such sampler any more");
+    return true;
+  }
+
   // llama.cpp's letters.
   [[nodiscard]] std::vector<std::string> of_letters(const std::string& letters) const {
     static const std::map<char, const char*> kNames{
-        {'e', "penalties"}, {'d', "dry"}, {'s', "top_n_sigma"}, {'k', "top_k"},  {'y', "typ_p"},     {'p', "top_p"},
-        {'m', "min_p"},     {'x', "xtc"}, {'t', "temperature"}, {'i', "infill"}, {'a', "adaptive_p"}};
+        {'e', "penalties"}, {'d', "dry"}, {'s', "top_n_sigma"}, {'k', "top_k"},  {'y', "typ_p"},      {'p', "top_p"},
+        {'m', "min_p"},     {'x', "xtc"}, {'t', "temperature"}, {'i', "infill"}, {'a', "adaptive_p"}, {'f', "tfs_z"}};
     std::vector<std::string> names;
     for (const char letter : letters) {
       const auto found = kNames.find(letter);

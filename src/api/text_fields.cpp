@@ -133,7 +133,12 @@ std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std
   return out;
 }
 
-std::string read_content(const Json& content, const std::string& path) {
+std::string stand_in(const std::string& type, const std::string& path) {
+  UnknownFields::met(fmt::format("{}.type={}", path, type), "only text is understood here");
+  return fmt::format("[{} left out: this model reads text]", type);
+}
+
+std::string read_content(const Json& content, const std::string& path, bool of_a_tool) {
   if (content.is_null()) return {};
   if (content.is_string()) return content.get<std::string>();
   if (!content.is_array()) throw bad_request(fmt::format("'{}' must be a string or a list of parts", path)).at(path);
@@ -146,6 +151,10 @@ std::string read_content(const Json& content, const std::string& path) {
     }
     Fields part(content[i], at);
     const std::string type = part.need_text("type");
+    if (is_no_text(type) && of_a_tool) {
+      text += stand_in(type, at);
+      continue;
+    }
     if (is_no_text(type)) part.fail("type", fmt::format("is '{}'; only text is understood here", type));
     if (type != "text" && type != "input_text" && type != "output_text" && type != "refusal") {
       UnknownFields::met(fmt::format("{}.type={}", at, type), "only text is understood here");

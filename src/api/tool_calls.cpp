@@ -7,6 +7,7 @@
 #include <set>
 
 #include "api/problem.hpp"
+#include "api/unknown_fields.hpp"
 #include "grammar/tool_grammar.hpp"
 
 namespace plimsoll::api {
@@ -22,21 +23,23 @@ bool is_name(std::string_view name) {
 
 }  // namespace
 
-void check_tools(const ChatPrompt& chat) {
+void check_tools(ChatPrompt& chat) {
   if (chat.tools.size() > kMostTools)
     throw bad_request(fmt::format("'tools' may hold {} functions at most", kMostTools)).at("tools");
   std::set<std::string> names;
+  Json callable = Json::array();
   for (std::size_t i = 0; i < chat.tools.size(); ++i) {
-    const std::string path = fmt::format("tools[{}]", i);
-    const Json& function = chat.tools[i]["function"];
-    const auto name = function["name"].get<std::string>();
+    const auto name = chat.tools[i]["function"]["name"].get<std::string>();
+    const std::string path = fmt::format("tools[{}].name={}", i, name);
     if (!is_name(name))
-      throw bad_request(
-          fmt::format("'{}' is not the name of a function: it takes 1 to {} letters, digits, '_', '-' and '.'", name,
-                      kLongestName))
-          .at(path);
-    if (!names.insert(name).second) throw bad_request(fmt::format("the function '{}' is there twice", name)).at(path);
+      UnknownFields::met(path,
+                         fmt::format("names of functions are 1 to {} letters, digits, '_', '-' and '.'", kLongestName));
+    else if (!names.insert(name).second)
+      UnknownFields::met(path, "there is another function of this name");
+    else
+      callable.push_back(std::move(chat.tools[i]));
   }
+  chat.tools = callable.empty() ? Json(nullptr) : std::move(callable);
   if (chat.tool_choice.kind != ToolChoice::Kind::required) return;
   if (names.empty()) throw bad_request("'tool_choice' wants a call, and there are no functions").at("tool_choice");
   if (!chat.tool_choice.name.empty() && !names.contains(chat.tool_choice.name))

@@ -12,9 +12,9 @@
 
 namespace plimsoll::api {
 
-// Throws Problem 400: a name that is none or twice, too many, a choice that is not among them, calls required of no
-// functions.
-void check_tools(const ChatPrompt& chat);
+// A function whose name is none, or is there already, is ignored and named: those beside it can be called all the same.
+// Throws Problem 400: too many, a choice that is not among them, calls required of no functions.
+void check_tools(ChatPrompt& chat);
 
 // Sets the grammar, so that calls are of these tools with arguments that follow their schemas. Chosen automatically any
 // text is allowed until a call begins; a grammar that is there already is what an answer without calls has to follow.

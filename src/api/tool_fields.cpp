@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/tool_calls.hpp"
 #include "api/unknown_fields.hpp"
 
@@ -25,17 +27,51 @@ const Json& list_at(const Json& list, const std::string& path) {
   return list;
 }
 
+const Json& none() {
+  static const Json kNone = Json::array();
+  return kNone;
+}
+
+bool is_function(Fields& tool, const std::string& path) {
+  const std::string type = tool.need_text("type");
+  if (type != "function") UnknownFields::met(fmt::format("{}.type={}", path, type), kNotRunHere);
+  return type == "function";
+}
+
+void read_namespace(Fields& space, Json& out) {
+  const std::string name = space.need_text("name");
+  const std::string path = space.path_of("tools");
+  const Json* declared = space.find("tools");
+  const Json& tools = declared != nullptr ? list_at(*declared, path) : none();
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    const std::string at = fmt::format("{}[{}]", path, i);
+    Fields tool(tools[i], at);
+    if (!is_function(tool, at)) continue;
+    Json function = read_function(tool);
+    Json& own = function["function"]["name"];
+    own = name_in_namespace(name, own.get<std::string>());
+    out.push_back(std::move(function));
+  }
+  space.ignore({"description"});
+  space.pass_over_unknown();
+}
+
 }  // namespace
+
+std::string name_in_namespace(const std::string& space, const std::string& name) {
+  return space + (space.ends_with('_') ? "" : "__") + name;
+}
 
 Json read_tools(const Json& tools, const std::string& path) {
   Json out = Json::array();
   for (std::size_t i = 0; i < list_at(tools, path).size(); ++i) {
     const std::string at = fmt::format("{}[{}]", path, i);
     Fields tool(tools[i], at);
-    if (const std::string type = tool.need_text("type"); type != "function") {
-      UnknownFields::met(fmt::format("{}.type={}", at, type), kNotRunHere);
+    if (tool.need_text("type") == "namespace") {
+      read_namespace(tool, out);
       continue;
     }
+    if (!is_function(tool, at)) continue;
     const Json* nested = tool.find("function");
     if (nested == nullptr) {
       out.push_back(read_function(tool));
@@ -57,7 +93,11 @@ ToolChoice read_tool_choice(const Json& choice, const std::string& path) {
   if (choice.is_string())
     throw bad_request(fmt::format("'{}' must be 'auto', 'none', 'required' or a function", path)).at(path);
   Fields fields(choice, path);
-  if (const std::string type = fields.need_text("type"); type != "function") {
+  const std::string type = fields.need_text("type");
+  // Words in Anthropic's shape.
+  if (type == "tool") return {.kind = Kind::required, .name = fields.need_text("name")};
+  if (type == "auto" || type == "none" || type == "required" || type == "any") return read_tool_choice(type, path);
+  if (type != "function") {
     UnknownFields::met(fmt::format("{}.type={}", path, type), kNotRunHere);
     return {};
   }
@@ -68,10 +108,27 @@ ToolChoice read_tool_choice(const Json& choice, const std::string& path) {
   return {.kind = Kind::required, .name = fields.need_text("name")};
 }
 
+void pass_over_choice_of_others(Fields& fields, ChatPrompt& chat) {
+  const Json* declared = fields.find("tools");
+  ToolChoice& choice = chat.tool_choice;
+  if (choice.kind != ToolChoice::Kind::required || declared == nullptr) return;
+  const auto is_ours = [&](const Json& tool) { return tool["function"]["name"] == choice.name; };
+  const auto is_declared = [&](const Json& tool) {
+    return tool.is_object() && tool.value("name", Json()) == choice.name;
+  };
+  const bool for_others =
+      choice.name.empty() ? chat.tools.empty() && !declared->empty()
+                          : std::ranges::none_of(chat.tools, is_ours) && std::ranges::any_of(*declared, is_declared);
+  if (!for_others) return;
+  UnknownFields::met(fields.path_of("tool_choice"), kNotRunHere);
+  choice = {};
+}
+
 void read_tools_and_choice(Fields& fields, ChatPrompt& chat) {
   if (const Json* tools = fields.find("tools")) chat.tools = read_tools(*tools, "tools");
   if (const Json* choice = fields.find("tool_choice")) chat.tool_choice = read_tool_choice(*choice, "tool_choice");
   chat.parallel_tool_calls = fields.flag("parallel_tool_calls").value_or(true);
+  pass_over_choice_of_others(fields, chat);
   check_tools(chat);
 }
 

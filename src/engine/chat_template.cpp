@@ -79,6 +79,7 @@ struct ChatTemplate::Impl {
   std::string bos;
   std::string eos;
   TemplateCapabilities can = capabilities_of(*form);
+  TemplateCapabilities uses = can;
   const ThinkingSwitch* thinking_switch = thinking_switch_of(*form);
 };
 
@@ -120,9 +121,13 @@ ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
 const TemplateCapabilities& ChatTemplate::capabilities() const noexcept { return impl_->can; }
 
+void ChatTemplate::tell_tools_in_words() noexcept {
+  impl_->uses.tools = impl_->uses.tool_calls = impl_->uses.tool_results = false;
+}
+
 PromptText ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt, const Json& tools,
                                const Json& values, std::stop_token stop) const {
-  const TemplateCapabilities& can = impl_->can;
+  const TemplateCapabilities& can = impl_->uses;
   const bool told = can.tools && tools.is_array() && !tools.empty();
   Json given{{"messages", messages_for(messages, tools, can)},
              {"add_generation_prompt", add_generation_prompt},

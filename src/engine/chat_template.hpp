@@ -43,6 +43,9 @@ class ChatTemplate {
                                  std::stop_token stop = {}) const;
   // What it has a place for. What it has none for is told in another way (template_messages.hpp).
   [[nodiscard]] const TemplateCapabilities& capabilities() const noexcept;
+  // From now on tools, calls and results are told as to a template that has no place for them, whether it has one or
+  // not: for those that teach a form of calls which nobody here reads. Before it is shared with other threads.
+  void tell_tools_in_words() noexcept;
 
  private:
   struct Impl;

@@ -39,6 +39,14 @@ Json a_tool() {
                            {"required", Json::array({"arg"})}}}}}}});
 }
 
+// As most servers and clients make them.
+bool takes_any_id(const TemplateProbe& probe, const Json& user, Json call) {
+  constexpr const char* kLong = "call_0123456789abcdef01234567";
+  Json answer = result();
+  call["tool_calls"][0]["id"] = answer["tool_call_id"] = kLong;
+  return probe.shows("argument_needle", Json::array({user, std::move(call), std::move(answer)}));
+}
+
 // A list that is printed as it is shows its keys.
 bool shows_parts(const TemplateProbe& probe) {
   const std::string text = probe.text(Json::array({message("user", as_parts("user-needle"))}));
@@ -74,8 +82,26 @@ void look_at_calls(const TemplateProbe& probe, const Json& user, TemplateCapabil
   const Json given = can.arguments_as_text ? Json(arguments.dump()) : arguments;
   can.tool_results = (can.arguments_as_text ? of_text : of_object).contains("result-needle");
   const std::string both = probe.text(Json::array({user, calling(given, true), result()}));
+  can.any_call_id = !can.tool_calls || takes_any_id(probe, user, calling(given));
   can.parallel_calls = both.contains("first_needle") && both.contains("second_needle");
   look_at_thoughts(probe, user, calling(given), can);
+}
+
+template <class Said>
+void look_at_order(const TemplateProbe& probe, const Said& said, TemplateCapabilities& can) {
+  const auto both = [&](const Json& messages) {
+    const std::string text = probe.text(messages);
+    return text.contains("first-needle") && text.contains("second-needle");
+  };
+  const Json first = said("user", "first-needle");
+  const Json second = said("user", "second-needle");
+  const Json answer = said("assistant", "Yes.");
+  if (!both(Json::array({first, answer, second}))) return;  // nothing is known then
+  can.alternates = !both(Json::array({first, second}));
+  if (!can.system) return;
+  can.several_system =
+      both(Json::array({said("system", "first-needle"), said("system", "second-needle"), said("user", "Well?")}));
+  can.later_system = both(Json::array({first, answer, said("system", "second-needle"), said("user", "Well?")}));
 }
 
 }  // namespace
@@ -94,6 +120,7 @@ TemplateCapabilities capabilities_of(const ChatForm& form) {
   };
   const Json user = said("user", "user-needle");
   can.system = probe.shows("system-needle", Json::array({said("system", "system-needle"), user}));
+  look_at_order(probe, said, can);
   can.tools = probe.shows("tool_needle", Json::array({user}), {{"tools", a_tool()}, {"functions", a_tool().dump()}});
   look_at_calls(probe, user, can);
   if (!can.thoughts) {

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "template_calls.hpp"
+#include "template_turns.hpp"
+
 namespace plimsoll::engine {
 namespace {
 
@@ -15,11 +18,6 @@ Json entry_of(const ChatMessage& message, const TemplateCapabilities& can) {
   if (message.extra.is_object()) entry.update(message.extra);
   if (entry["content"].is_array() && !can.content_parts) entry["content"] = message.content;
   return entry;
-}
-
-bool has_calls(const Json& entry) {
-  const auto calls = entry.find("tool_calls");
-  return calls != entry.end() && calls->is_array() && !calls->empty();
 }
 
 // Thoughts where the template looks for them. One that takes no text beside them in a message that calls gets the text
@@ -74,15 +72,6 @@ void adapt_calls(Json& entry, const TemplateCapabilities& can) {
   }
 }
 
-void prepend(Json& content, const std::string& text, const char* between) {
-  if (content.is_array()) {
-    content.insert(content.begin(), Json{{"type", "text"}, {"text", text + between}});
-  } else {
-    const std::string old = content.is_string() ? content.get<std::string>() : "";
-    content = old.empty() ? text : text + between + old;
-  }
-}
-
 std::string told(const Json& tools) {
   return fmt::format(
       "You can call any of the following tools to satisfy the user's requests: {}\n\nExample tool call "
@@ -102,46 +91,19 @@ void tell_tools(Json& entries, const Json& tools) {
   }
 }
 
-std::string plain(const Json& content) {
-  if (!content.is_array()) return content.is_string() ? content.get<std::string>() : "";
-  std::string text;
-  for (const Json& part : content) text += part.value("text", "");
-  return text;
-}
-
-// Each system message goes in front of the user's message behind it.
-Json without_system(const Json& entries) {
-  Json out = Json::array();
-  std::string waiting;
-  const auto say = [&] {
-    if (!waiting.empty()) out.push_back({{"role", "user"}, {"content", std::exchange(waiting, {})}});
-  };
-  for (Json entry : entries) {
-    if (entry["role"] == "system") {
-      waiting += (waiting.empty() ? "" : "\n") + plain(entry["content"]);
-      continue;
-    }
-    if (entry["role"] == "user" && !waiting.empty())
-      prepend(entry["content"], std::exchange(waiting, {}), "\n");
-    else
-      say();
-    out.push_back(std::move(entry));
-  }
-  say();
-  return out;
-}
-
 }  // namespace
 
 Json messages_for(const std::vector<ChatMessage>& messages, const Json& tools, const TemplateCapabilities& can) {
   Json entries = Json::array();
-  for (const ChatMessage& message : messages) {
-    entries.push_back(entry_of(message, can));
-    adapt_calls(entries.back(), can);
-    place_thoughts(entries.back(), can);
+  for (const ChatMessage& message : messages) entries.push_back(entry_of(message, can));
+  if (can.tool_calls && !can.parallel_calls) entries = one_call_each(entries);
+  if (can.tool_calls && !can.any_call_id) give_short_ids(entries);
+  for (Json& entry : entries) {
+    adapt_calls(entry, can);
+    place_thoughts(entry, can);
   }
   if (tools.is_array() && !tools.empty() && !can.tools) tell_tools(entries, tools);
-  if (!can.system) entries = without_system(entries);
+  entries = in_order(std::move(entries), can);
   if (can.text_content || !can.content_parts) return entries;
   for (Json& entry : entries) {
     if (entry["content"].is_string()) entry["content"] = Json::array({{{"type", "text"}, {"text", entry["content"]}}});

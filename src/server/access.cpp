@@ -1,7 +1,9 @@
 #include "access.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
+#include <string_view>
 #include <utility>
 
 #include "contained.hpp"
@@ -37,8 +39,25 @@ api::ErrorShape shape_of(const std::string& path) {
 
 namespace {
 
+std::string_view behind(const std::string& origin, std::string_view scheme) {
+  return origin.starts_with(scheme) ? std::string_view(origin).substr(scheme.size()) : std::string_view{};
+}
+
+// A page that a program of the visitor's own machine serves, or that is a program's window (Obsidian, VS Code, Tauri):
+// no page of the network has such an origin.
+bool is_of_a_program(const std::string& origin) {
+  constexpr std::array kWindows{"app://", "file://", "tauri://", "vscode-webview://", "vscode-file://"};
+  if (std::ranges::any_of(kWindows, [&](const char* scheme) { return origin.starts_with(scheme); })) return true;
+  for (const char* scheme : {"http://", "https://"}) {
+    const std::string host = without_port(std::string(behind(origin, scheme)));
+    if (is_loopback(host) || host.ends_with(".localhost")) return true;
+  }
+  return false;
+}
+
 bool is_let_in(const std::string& origin, const ServerOptions& options) {
-  return std::ranges::contains(options.cors_origins, "*") || std::ranges::contains(options.cors_origins, origin);
+  return std::ranges::contains(options.cors_origins, "*") || std::ranges::contains(options.cors_origins, origin) ||
+         is_of_a_program(origin);
 }
 
 }  // namespace
@@ -62,7 +81,7 @@ bool is_meant_for_us(const httplib::Request& request, const ServerOptions& optio
 
 void allow_origin(const httplib::Request& request, httplib::Response& response, const ServerOptions& options) {
   const std::string origin = request.get_header_value("Origin");
-  if (origin.empty() || options.cors_origins.empty()) return;
+  if (origin.empty()) return;
   const bool everybody = std::ranges::contains(options.cors_origins, "*");
   if (!is_let_in(origin, options)) return;
   response.set_header("Access-Control-Allow-Origin", everybody ? "*" : origin);

@@ -23,8 +23,9 @@ inline constexpr const char* kJson = "application/json";
 // The error shape of the API that a path belongs to.
 [[nodiscard]] api::ErrorShape shape_of(const std::string& path);
 
-// A page of another origin asks, which the options do not let in: browsers send such requests with whatever keys and
-// addresses their user has.
+// A page of another origin asks, which the options do not let in and which is no page of a program on its user's own
+// machine (http://localhost:3000, app://obsidian.md): browsers send such requests with whatever keys and addresses
+// their user has.
 [[nodiscard]] bool is_from_another_page(const httplib::Request& request, const ServerOptions& options);
 // For a server without keys. It is the address we listen at that protects us, and a page elsewhere could give itself a
 // name that leads there. Such a page always comes under a name of its own: asked as `localhost`, by an address, by this
@@ -32,7 +33,7 @@ inline constexpr const char* kJson = "application/json";
 // loopback addresses and those names are answered.
 [[nodiscard]] bool is_meant_for_us(const httplib::Request& request, const ServerOptions& options);
 
-// Headers for pages of other origins, where the options let them in.
+// Headers for pages of other origins, where they are let in.
 void allow_origin(const httplib::Request& request, httplib::Response& response, const ServerOptions& options);
 
 void put(httplib::Response& response, const api::Json& body, int status = 200);

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 
 #include "base/clock.hpp"
 #include "engine/model.hpp"
@@ -62,9 +64,16 @@ std::string expires_at(const host::ModelStatus& status) {
   return at ? utc_text(*at) : kNever;
 }
 
+// The engine gives all values as text; clients compute with those that are numbers.
+api::Json number_or_text(const std::string& text) {
+  const std::optional<api::Json> read = api::json_inside(text);
+  return read && read->is_number() ? *read : api::Json(text);
+}
+
 api::Json model_info(const plan::ModelPlan& plan, const PromptReader& reader) {
   const engine::ModelFacts& facts = plan.dry_run.model;
-  const auto of_arch = [&](const char* key) { return facts.architecture + "." + key; };
+  const std::string kind = facts.architecture + ".";
+  const auto of_arch = [&](const char* key) { return kind + key; };
   api::Json out{{"general.architecture", facts.architecture}, {"general.parameter_count", facts.n_params},
                 {of_arch("block_count"), facts.n_layer},      {of_arch("context_length"), facts.n_ctx_train},
                 {of_arch("embedding_length"), facts.n_embd},  {of_arch("vocab_size"), facts.n_vocab}};
@@ -72,7 +81,8 @@ api::Json model_info(const plan::ModelPlan& plan, const PromptReader& reader) {
        {std::string("general.name"), std::string("general.basename"), std::string("general.size_label"),
         std::string("tokenizer.ggml.model"), std::string("tokenizer.ggml.pre"), of_arch("attention.head_count"),
         of_arch("attention.head_count_kv"), of_arch("feed_forward_length"), of_arch("rope.freq_base")}) {
-    if (const auto value = reader.model().metadata(key)) out[key] = *value;
+    if (const auto value = reader.model().metadata(key))
+      out[key] = key.starts_with(kind) ? number_or_text(*value) : api::Json(*value);
   }
   return out;
 }
@@ -98,7 +108,14 @@ std::vector<std::string> capabilities(const plan::ModelPlan& plan, const PromptR
 
 std::vector<api::OllamaModel> ollama_models(const host::Host& host) {
   std::vector<api::OllamaModel> out;
-  for (const KnownModel& known : known_models(host)) out.push_back(model_of(host, known.plan));
+  for (const KnownModel& known : known_models(host)) {
+    out.push_back(model_of(host, known.plan));
+    for (const host::Preset& preset : known.model->presets) {
+      api::OllamaModel one = out.back();  // the same file
+      one.name = preset.name;
+      out.push_back(std::move(one));
+    }
+  }
   return out;
 }
 
@@ -118,13 +135,16 @@ std::vector<api::OllamaLoaded> ollama_loaded(const host::Host& host) {
   return out;
 }
 
-api::OllamaShown ollama_shown(const host::Host& host, const std::string& model, const PromptReader& reader) {
-  const plan::ModelPlan plan = plan_of(host, model);
-  return {.model = model_of(host, plan),
-          .chat_template = reader.template_source(),
-          .model_info = model_info(plan, reader),
-          .capabilities = capabilities(plan, reader),
-          .context = reader.context().n_ctx_seq};
+api::OllamaShown ollama_shown(const host::Host& host, const NamedModel& named, const PromptReader& reader) {
+  const plan::ModelPlan plan = plan_of(host, named.model->request.name);
+  const std::string own = named.chat_template();
+  api::OllamaShown out{.model = model_of(host, plan),
+                       .chat_template = own.empty() ? reader.template_source() : own,
+                       .model_info = model_info(plan, reader),
+                       .capabilities = capabilities(plan, reader),
+                       .context = reader.context().n_ctx_seq};
+  if (named.preset != nullptr && named.preset->n_ctx > 0) out.context = std::min(out.context, named.preset->n_ctx);
+  return out;
 }
 
 }  // namespace plimsoll::server

@@ -21,9 +21,11 @@ std::expected<std::shared_ptr<const ModelTemplate>, Error> template_of(const eng
                                                                        const std::string& chosen) {
   try {
     const std::string source = chosen.empty() ? model.chat_template().value_or("") : chosen;
-    return std::make_shared<const ModelTemplate>(ModelTemplate{.chat = engine::ChatTemplate::of(model, chosen),
-                                                               .tools = grammar::tool_form(source),
-                                                               .reasoning = api::reasoning_form(source)});
+    auto made = std::make_shared<ModelTemplate>(ModelTemplate{.chat = engine::ChatTemplate::of(model, chosen),
+                                                              .tools = grammar::tool_form(source),
+                                                              .reasoning = api::reasoning_form(source)});
+    if (made->tools == grammar::ToolForm::listed) made->chat.tell_tools_in_words();  // or it would write them otherwise
+    return made;
   } catch (const Error& error) {
     return std::unexpected(error);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "api/fields.hpp"
+#include "api/ollama_models.hpp"
 #include "base/version.hpp"
 #include "engine/model.hpp"
 #include "engine/prompt_tokens.hpp"
@@ -30,16 +31,22 @@ Json model_json(const host::FleetModel& model, const host::Preset* preset, const
   const engine::ContextFacts& context = plan.dry_run.context;
   const std::uint32_t own = preset != nullptr && preset->n_ctx > 0 ? preset->n_ctx : context.n_ctx_seq;
   const std::uint32_t length = std::min(own, context.n_ctx_seq);
+  const bool is_loaded = host::is_resident(status.state);
   Json json{{"id", preset != nullptr ? preset->name : model.request.name},
             {"object", "model"},
             {"created", 0},
             {"owned_by", "plimsoll"},
             {"aliases", preset != nullptr ? preset->aliases : model.aliases},
             {"max_model_len", length},
-            // What LM Studio's clients look for.
+            // What LM Studio's clients look for; some (Zed) read no list in which one of these is missing.
             {"type", kind_of(model)},
-            {"state", host::is_resident(status.state) ? "loaded" : "not-loaded"},
+            {"publisher", "plimsoll"},
+            {"arch", plan.dry_run.model.architecture},
+            {"compatibility_type", "gguf"},
+            {"quantization", api::quantization_level(plan.dry_run.model.description)},
+            {"state", is_loaded ? "loaded" : "not-loaded"},
             {"max_context_length", length},
+            {"capabilities", plan.request.context.embeddings ? Json::array() : Json::array({"tool_use"})},
             {"meta",
              {{"state", host::to_string(status.state)},
               {"architecture", plan.dry_run.model.architecture},
@@ -51,6 +58,7 @@ Json model_json(const host::FleetModel& model, const host::Preset* preset, const
               {"n_vocab", plan.dry_run.model.n_vocab},
               {"n_params", plan.dry_run.model.n_params},
               {"embeddings", model.request.dry_run.context.embeddings}}}};
+  if (is_loaded) json["loaded_context_length"] = length;
   if (preset != nullptr) json["preset_of"] = model.request.name;
   return json;
 }
@@ -65,16 +73,16 @@ void add_with_presets(Json& data, const host::FleetModel& model, const host::Mod
 // Anthropic's clients ask at the same paths, for another form.
 bool is_anthropics(const httplib::Request& request) { return request.has_header("anthropic-version"); }
 
-Json anthropic_model(const host::FleetModel& model) {
-  return {{"type", "model"},
-          {"id", model.request.name},
-          {"display_name", model.request.name},
-          {"created_at", "1970-01-01T00:00:00Z"}};
+Json anthropic_model(const std::string& name) {
+  return {{"type", "model"}, {"id", name}, {"display_name", name}, {"created_at", "1970-01-01T00:00:00Z"}};
 }
 
 Json anthropic_models(const host::Host& host) {
   Json data = Json::array();
-  for (const KnownModel& known : known_models(host)) data.push_back(anthropic_model(*known.model));
+  for (const KnownModel& known : known_models(host)) {
+    data.push_back(anthropic_model(known.model->request.name));
+    for (const host::Preset& preset : known.model->presets) data.push_back(anthropic_model(preset.name));
+  }
   const auto id = [](const Json& model) { return model["id"]; };
   const Json first = data.empty() ? Json(nullptr) : id(data.front());
   const Json last = data.empty() ? Json(nullptr) : id(data.back());
@@ -125,7 +133,7 @@ void Server::Impl::add_llama_routes() {
             }));
   http->Get(R"(/v1/models/(.+))", answering([this](const httplib::Request& request, httplib::Response& response) {
               const NamedModel named = model_named(host.fleet(), request.matches[1]);
-              if (is_anthropics(request)) return put(response, anthropic_model(*named.model));
+              if (is_anthropics(request)) return put(response, anthropic_model(named.name()));
               const std::string& model = named.model->request.name;
               put(response,
                   model_json(*named.model, named.preset, status_of(host, model), usable_plan_of(host, model)));

@@ -24,9 +24,9 @@ void Server::Impl::add_ollama_routes() {
             }));
   http->Post("/api/show", working([this](const httplib::Request& request, httplib::Response& response, const Counted&) {
                const std::string name = api::asked_ollama_model(api::parse_object(request.body));
-               const std::string model = model_asked_for(host, name)->request.name;
-               read_with(request, model, [&](const PromptReader& reader, const std::stop_token&) {
-                 put(response, api::ollama_show(ollama_shown(host, model, reader)));
+               const NamedModel named = model_named(host.fleet(), name);
+               read_with(request, named.model->request.name, [&](const PromptReader& reader, const std::stop_token&) {
+                 put(response, api::ollama_show(ollama_shown(host, named, reader)));
                });
              }));
   add_ollama_embedding();

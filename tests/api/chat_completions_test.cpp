@@ -101,6 +101,57 @@ TEST(ChatCompletionsTest, WhatIsNotDoneIsIgnoredAndNamed) {
   EXPECT_EQ(chat(asked).tools.size(), 1U);
 }
 
+// In the middle of a history nobody can take them out again.
+TEST(ChatCompletionsTest, WordsStandForPicturesThatAToolGave) {
+  const UnknownFields unknown(UnknownRule::ignore);
+  const Asked asked = read_chat_completion(Json::parse(R"({"messages": [{"role": "user", "content": "a"},
+    {"role": "assistant", "content": null, "tool_calls": [{"id": "c", "function": {"name": "look", "arguments": "{}"}}]},
+    {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "seen: "},
+      {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}]}]})"));
+  EXPECT_EQ(chat(asked).messages.at(2).content, "seen: [image_url left out: this model reads text]");
+  EXPECT_EQ(unknown.ignored(), (std::vector<std::string>{"messages[].content[].type=image_url"}));
+}
+
+TEST(ChatCompletionsTest, AChoiceOfWhatIsNotRunHereIsIgnoredAsItIs) {
+  const UnknownFields unknown(UnknownRule::ignore);
+  const Asked asked =
+      read_chat_completion(request(R"(, "tools": [{"type": "web_search"}], "tool_choice": "required")"));
+  EXPECT_EQ(chat(asked).tool_choice.kind, ToolChoice::Kind::automatic);
+  EXPECT_EQ(unknown.ignored(), (std::vector<std::string>{"tools[].type=web_search", "tool_choice"}));
+  expect_problem("tool_choice", "no function 'b'", [] {
+    return read_chat_completion(
+        request(R"(, "tools": [{"type": "web_search"}, {"type": "function", "function": {"name": "a"}}],
+                    "tool_choice": {"type": "function", "function": {"name": "b"}})"));
+  });
+}
+
+TEST(ChatCompletionsTest, AChoiceInAnthropicsShape) {
+  using Kind = ToolChoice::Kind;
+  const auto choice = [](const char* given) {
+    return chat(read_chat_completion(
+                    request(fmt::format(R"(, "tools": [{{"type": "function", "function": {{"name": "a"}}}}],
+                                            "tool_choice": {})",
+                                        given))))
+        .tool_choice;
+  };
+  EXPECT_EQ(choice(R"({"type": "auto"})").kind, Kind::automatic);
+  EXPECT_EQ(choice(R"({"type": "none"})").kind, Kind::none);
+  EXPECT_EQ(choice(R"({"type": "any"})").kind, Kind::required);
+  EXPECT_EQ(choice(R"({"type": "tool", "name": "a"})").name, "a");
+}
+
+TEST(ChatCompletionsTest, ASamplerThatIsNoMoreIsIgnoredByName) {
+  const UnknownFields unknown(UnknownRule::ignore);
+  const auto read = [](const char* list) {
+    return read_chat_completion(request(std::string(R"(, "samplers": )") + list)).request;
+  };
+  EXPECT_EQ(read(R"(["top_k", "tfs_z", "temperature"])").sampling.samplers,
+            (std::vector<std::string>{"top_k", "temperature"}));
+  EXPECT_EQ(read(R"("kft")").sampling.samplers, (std::vector<std::string>{"top_k", "temperature"}));
+  EXPECT_FALSE(read(R"(["tfs_z"])").sampling_given.contains("samplers"));
+  EXPECT_EQ(unknown.ignored(), (std::vector<std::string>{"samplers=tfs_z"}));
+}
+
 // Each answer has a sampler of its own, which these lists are copied into and searched in.
 TEST(ChatCompletionsTest, ListsOfTokensAndSamplersAreBounded) {
   const auto read = [](const char* name, const Json& list) {
@@ -159,6 +210,10 @@ TEST(ChatCompletionsTest, FormsInEverybodysWords) {
   EXPECT_EQ(schema(R"(, "format": {"type": "string"})"), wanted);
   EXPECT_EQ(schema(R"(, "format": "json")"), Json::parse(R"({"type": "object"})"));
   EXPECT_EQ(schema(R"(, "structured_outputs": {"json": {"type": "string"}})"), wanted);
+  for (const char* form :
+       {R"({"type": "json_object", "schema": {"type": "string"}})",
+        R"({"type": "json_object", "value": {"type": "string"}})", R"({"type": "json", "value": {"type": "string"}})"})
+    EXPECT_EQ(schema(std::string(R"(, "response_format": )") + form), wanted) << form;
   EXPECT_EQ(schema(R"(, "response_format": {"type": "json_object"}, "json_schema": {"type": "string"})"), wanted);
   EXPECT_EQ(grammar(R"(, "guided_choice": ["aye", "no"])"), "root ::= (\"aye\" | \"no\")\n");
   EXPECT_EQ(grammar(R"(, "guided_regex": "[ab]{2}")"), grammar(R"(, "structured_outputs": {"regex": "^[ab]{2}$"})"));

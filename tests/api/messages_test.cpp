@@ -90,6 +90,19 @@ TEST(MessagesTest, Choices) {
   expect_problem("tool_choice.type", "must be 'auto'", [&] { return kind("required"); });
 }
 
+// As Claude Code asks for a search.
+TEST(MessagesTest, AChoiceOfWhatIsNotRunHereIsIgnoredAsItIs) {
+  const char* search = R"({"type": "web_search_20250305", "name": "web_search", "max_uses": 8})";
+  const auto asked = [&](const char* choice) {
+    return read_message(request(fmt::format(R"(, "tools": [{}], "tool_choice": {})", search, choice)));
+  };
+  const UnknownFields unknown(UnknownRule::ignore);
+  for (const char* choice : {R"({"type": "tool", "name": "web_search"})", R"({"type": "any"})"})
+    EXPECT_EQ(chat(asked(choice)).tool_choice.kind, ToolChoice::Kind::automatic) << choice;
+  EXPECT_EQ(unknown.ignored(), (std::vector<std::string>{"tools[].type=web_search_20250305", "tool_choice"}));
+  expect_problem("tool_choice", "no functions", [&] { return asked(R"({"type": "tool", "name": "other"})"); });
+}
+
 TEST(MessagesTest, WhatIsRefusedIsNamed) {
   const auto refuse = [](const std::string& more, const std::string& field, const std::string& words) {
     SCOPED_TRACE(more);

@@ -3,6 +3,7 @@
 #include "api/ollama_embedding.hpp"
 #include "api/ollama_models.hpp"
 #include "api/ollama_routes.hpp"
+#include "api/unknown_fields.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -56,7 +57,9 @@ TEST(OllamaModelsTest, Embeddings) {
   EXPECT_EQ(answer["embeddings"], Json::parse("[[0.5], [1.0]]"));
   EXPECT_EQ(answer["prompt_eval_count"], 4);
   EXPECT_EQ(answer["total_duration"], 2'000'000);
-  EXPECT_TRUE(read_ollama_embed(Json::parse(R"({"model": "mate", "input": []})")).request.inputs.empty());
+  const UnknownFields unknown(UnknownRule::ignore);
+  EXPECT_TRUE(read_ollama_embed(Json::parse(R"({"model": "mate", "input": [], "x": 1})")).request.inputs.empty());
+  EXPECT_EQ(unknown.ignored(), std::vector<std::string>{"x"});
   EXPECT_TRUE(read_ollama_embeddings(Json::parse(R"({"model": "mate", "prompt": ""})")).request.inputs.empty());
 }
 

@@ -70,6 +70,13 @@ TEST(OllamaTest, OptionsAreSamplingAndLength) {
   EXPECT_FLOAT_EQ(request.sampling.penalty_presence, 1.5F);
 }
 
+// Over those of the fleet and of the file; what is not given leaves them.
+TEST(OllamaTest, AnOptionIsGivenAlsoWhereItIsTheEnginesDefault) {
+  EXPECT_THAT(chat(R"(, "options": {"temperature": 0.8, "top_k": 40, "seed": -1})").request.sampling_given,
+              ElementsAre("seed", "temperature", "top_k"));
+  EXPECT_THAT(chat(R"(, "options": {"num_predict": 1})").request.sampling_given, IsEmpty());
+}
+
 TEST(OllamaTest, NoLimitIsZeroOrNegative) {
   for (const char* given : {"-1", "-2", "0"})
     EXPECT_EQ(chat(std::string(R"(, "options": {"num_predict": )") + given + "}").request.most_tokens, std::nullopt);
@@ -157,6 +164,20 @@ TEST(OllamaTest, PicturesAreRefused) {
     return read_ollama_chat(Json::parse(R"({"messages": [{"role": "user", "content": "a", "images": ["aGk="]}]})"));
   });
   expect_problem("images", "read text", [] { return generate(R"(, "prompt": "a", "images": ["aGk="])"); });
+}
+
+TEST(OllamaTest, WordsStandForPicturesThatAToolGave) {
+  const Asked asked = read_ollama_chat(Json::parse(R"({"messages": [{"role": "user", "content": "a"},
+    {"role": "tool", "tool_name": "look", "content": "seen: ", "images": ["aGk="]}]})"));
+  EXPECT_EQ(prompt_of(asked).messages.at(1).content, "seen: [image left out: this model reads text]");
+}
+
+// Open WebUI's "Continue".
+TEST(OllamaTest, AnAnswerThatIsBegunIsGoneOnWith) {
+  const Asked asked = read_ollama_chat(
+      Json::parse(R"({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "Well"}]})"));
+  EXPECT_TRUE(prompt_of(asked).goes_on);
+  EXPECT_FALSE(prompt_of(chat()).goes_on);
 }
 
 TEST(OllamaTest, WithoutWordsAModelIsOnlyLoaded) {

@@ -40,6 +40,16 @@ TEST(ReasoningTest, FormsAreToldByTheTemplate) {
   EXPECT_EQ(reasoning_form("<|start|>assistant<|channel|>analysis<|message|>")->instead, "<|channel|>final<|message|>");
 }
 
+TEST(ReasoningTest, GemmasChannelAndSeedsTags) {
+  const ReasoningForm gemma = *reasoning_form("{{- '<|channel>thought\\n' + thinking_text + '\\n<channel|>' -}}");
+  expect_read("<|channel>thought\nFirst the wind.\n<channel|>Set sail.", "First the wind.", "Set sail.", false, gemma);
+  expect_read("Set sail.", "", "Set sail.", false, gemma);
+  EXPECT_FALSE(ends_in_a_thought("<|turn>model\n<|channel>thought\n<channel|>", gemma));  // thinking is off
+  EXPECT_TRUE(gemma.of_control_tokens);
+  const ReasoningForm seed = *reasoning_form("'<seed:think>' + reasoning + '</seed:think>'");
+  expect_read("<seed:think>\nHm.\n</seed:think>\nAye.", "Hm.", "Aye.", false, seed);
+}
+
 TEST(ReasoningTest, ATemplateMayBeginAThought) {
   EXPECT_TRUE(ends_in_a_thought("<|im_start|>assistant\n<think>\n", kThink));
   EXPECT_FALSE(ends_in_a_thought("<|im_start|>assistant\n<think>\n\n</think>\n\n", kThink));

@@ -114,7 +114,51 @@ TEST(ResponsesTest, AnAgentsRequest) {
   EXPECT_EQ(chat(asked).tools.size(), 1U);
   EXPECT_EQ(unknown.ignored(),
             (std::vector<std::string>{"truncation", "max_tool_calls", "tools[].type=web_search", "tools[].type=custom",
-                                      "tools[].type=namespace", "tools[].type=local_shell", "text.verbosity"}));
+                                      "tools[].type=local_shell", "text.verbosity"}));
+}
+
+// Codex declares an MCP server so, and wants its calls so.
+TEST(ResponsesTest, FunctionsOfANamespace) {
+  const Asked asked = read_response(Json::parse(R"({"tools": [
+      {"type": "namespace", "name": "mcp__sky__", "description": "a server", "tools": [
+        {"type": "function", "name": "weather", "parameters": {"type": "object"}}, {"type": "custom", "name": "x"}]},
+      {"type": "namespace", "name": "sea", "tools": [{"type": "function", "name": "tide"}]}],
+    "input": [{"role": "user", "content": "Ulm?"},
+      {"type": "function_call", "call_id": "c", "namespace": "mcp__sky__", "name": "weather", "arguments": "{}"},
+      {"type": "function_call_output", "call_id": "c", "output": "rain"}]})"));
+  EXPECT_EQ(chat(asked).tools[0]["function"]["name"], "mcp__sky__weather");
+  EXPECT_EQ(chat(asked).tools[1]["function"]["name"], "sea__tide");
+  EXPECT_EQ(chat(asked).messages[1].extra["tool_calls"][0]["function"]["name"], "mcp__sky__weather");
+  ToolCall call = test::weather_call();
+  call.name = "mcp__sky__weather";
+  std::string out = asked.writer->begin(kMeta);
+  out += asked.writer->piece({.tool_calls = {call}});
+  out += asked.writer->end_of_choice({.finish = Finish::tool_calls});
+  (void)asked.writer->end(kUsage);
+  for (const Json& event : test::events(out)) {
+    EXPECT_EQ(event.value("name", "weather"), "weather") << event;
+    if (event.contains("item")) {
+      EXPECT_EQ(event["item"]["namespace"], "mcp__sky__");
+    }
+  }
+  const Json item = asked.writer->items()[0];
+  EXPECT_EQ(item["name"], "weather");
+  EXPECT_EQ(item["namespace"], "mcp__sky__");
+}
+
+// Codex's view_image, and tools that give objects.
+TEST(ResponsesTest, WhatAToolGaveIsTextWhateverItIs) {
+  const auto output = [](const char* given) {
+    const Asked asked = read_response(
+        Json::parse(std::string(R"({"input": [{"type": "function_call", "call_id": "c", "name": "a", "arguments": "{}"},
+          {"type": "function_call_output", "call_id": "c", "output": )") +
+                    given + "}]}"));
+    return chat(asked).messages.back().content;
+  };
+  EXPECT_EQ(output(R"([{"type": "input_text", "text": "seen: "}, {"type": "input_image", "image_url": "data:x"}])"),
+            "seen: [input_image left out: this model reads text]");
+  EXPECT_EQ(output(R"([{"stdout": "a.txt", "outcome": 0}])"), R"([{"stdout":"a.txt","outcome":0}])");
+  EXPECT_EQ(output(R"({"output": "done"})"), R"({"output":"done"})");
 }
 
 TEST(ResponsesTest, Stream) {

@@ -1,5 +1,7 @@
 #include "api/tool_calls.hpp"
 
+#include "api/unknown_fields.hpp"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -17,24 +19,43 @@ ChatPrompt chat_with(const std::string& function) {
   return {.tools = Json::array({{{"type", "function"}, {"function", Json::parse(function)}}})};
 }
 
+ChatPrompt checked(ChatPrompt chat) {
+  check_tools(chat);
+  return chat;
+}
+
 TEST(ToolCallsTest, WhatIsChecked) {
-  EXPECT_NO_THROW(check_tools({}));
-  EXPECT_NO_THROW(check_tools({.tools = test::two_tools(), .tool_choice = {.kind = Kind::required, .name = "wea"}}));
-  EXPECT_NO_THROW(check_tools(chat_with(R"({"name": "a", "parameters": {}})")));
+  EXPECT_NO_THROW(checked({}));
+  EXPECT_NO_THROW(checked({.tools = test::two_tools(), .tool_choice = {.kind = Kind::required, .name = "wea"}}));
+  EXPECT_NO_THROW(checked(chat_with(R"({"name": "a", "parameters": {}})")));
   // What no grammar holds of it is no reason to refuse.
   for (const char* parameters : {R"({"type": "object", "not": {}})", R"({"type": "string"})", R"({"properties": 1})"})
-    EXPECT_NO_THROW(check_tools(chat_with(fmt::format(R"({{"name": "a", "parameters": {}}})", parameters))));
+    EXPECT_NO_THROW(checked(chat_with(fmt::format(R"({{"name": "a", "parameters": {}}})", parameters))));
   const auto refuse = [](const ChatPrompt& chat, const std::string& field, const std::string& words) {
-    expect_problem(field, words, [&] { return check_tools(chat), 0; });
+    expect_problem(field, words, [&] { return checked(chat); });
   };
-  refuse(chat_with(R"({"name": "", "parameters": {}})"), "tools[0]", "is not the name of a function");
-  refuse(chat_with(R"({"name": "a\"b", "parameters": {}})"), "tools[0]", "is not the name of a function");
-  refuse(chat_with(fmt::format(R"({{"name": "{}", "parameters": {{}}}})", std::string(129, 'a'))), "tools[0]", "name");
-  Json twice = test::two_tools();
-  twice.push_back(twice[0]);
-  refuse({.tools = twice}, "tools[2]", "is there twice");
   refuse({.tool_choice = {.kind = Kind::required}}, "tool_choice", "no functions");
   refuse({.tools = test::two_tools(), .tool_choice = {.kind = Kind::required, .name = "x"}}, "tool_choice", "'x'");
+}
+
+// As those of several servers together have it.
+TEST(ToolCallsTest, FunctionsOfOddNamesAreIgnoredAndTheOthersAreNot) {
+  Json tools = test::two_tools();
+  const std::size_t good = tools.size();
+  for (const std::string& name : {std::string(), std::string("a\"b"), std::string("mcp:look"), std::string(129, 'a')})
+    tools.push_back({{"type", "function"}, {"function", {{"name", name}, {"parameters", Json::object()}}}});
+  tools.push_back(tools[0]);
+  {
+    const UnknownFields unknown(UnknownRule::ignore);
+    const ChatPrompt chat = checked({.tools = tools});
+    EXPECT_EQ(chat.tools, test::two_tools());
+    ASSERT_EQ(unknown.ignored().size(), tools.size() - good);
+    EXPECT_EQ(unknown.ignored()[2], "tools[].name=mcp:look");
+    EXPECT_TRUE(checked(chat_with(R"({"name": "", "parameters": {}})")).tools.is_null());
+  }
+  const UnknownFields strict(UnknownRule::refuse);
+  expect_problem("tools[1].name=mcp:look", "letters, digits",
+                 [&] { return checked({.tools = Json::array({tools[0], tools[4]})}); });
 }
 
 TEST(ToolCallsTest, WithoutToolsNothingIsHeld) {

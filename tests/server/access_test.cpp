@@ -13,6 +13,36 @@ httplib::Request request_of(const char* version) {
   return out;
 }
 
+httplib::Request from_page(const char* origin) {
+  httplib::Request out;
+  out.headers = {{"Origin", origin}, {"Host", "127.0.0.1:8080"}};
+  return out;
+}
+
+// Web interfaces on another port, and programs whose windows are pages, ask with their own origin.
+TEST(AccessTest, PagesOfProgramsOnTheirUsersMachineAreLetIn) {
+  for (const char* origin :
+       {"http://localhost:3000", "https://localhost", "http://127.0.0.1:5173", "http://[::1]:80",
+        "http://tauri.localhost", "tauri://localhost", "app://obsidian.md", "vscode-webview://1a2b", "file://"}) {
+    const httplib::Request request = from_page(origin);
+    EXPECT_FALSE(is_from_another_page(request, {})) << origin;
+    httplib::Response response;
+    allow_origin(request, response, {});
+    EXPECT_EQ(response.get_header_value("Access-Control-Allow-Origin"), origin);
+  }
+}
+
+TEST(AccessTest, PagesOfTheNetworkAreNot) {
+  for (const char* origin : {"https://evil.example", "http://localhost.evil.example", "http://127.0.0.1.evil.example",
+                             "http://evil.example:3000", "https://notlocalhost", "null", "chrome-extension://abc"}) {
+    const httplib::Request request = from_page(origin);
+    EXPECT_TRUE(is_from_another_page(request, {})) << origin;
+    httplib::Response response;
+    allow_origin(request, response, {});
+    EXPECT_FALSE(response.has_header("Access-Control-Allow-Origin")) << origin;
+  }
+}
+
 TEST(PutStreamTest, AStreamThatThrowsBreaksOff) {
   for (const char* version : {"HTTP/1.1", "HTTP/1.0"}) {
     httplib::Response response;

@@ -70,8 +70,13 @@ class Clients(ServedCase):
     def test_lm_studios_own_paths(self):
         models = {model["id"]: model for model in self.server.get("/api/v0/models")[1]["data"]}
         self.assertEqual({key: models["bosun-log"][key] for key in ("type", "max_context_length")}, {"type": "llm", "max_context_length": 1024})
+        # Zed reads no list without these.
+        for model in models.values():
+            self.assertLessEqual({"id", "object", "type", "publisher", "arch", "compatibility_type", "quantization", "state", "max_context_length"}, set(model))
         self.assertEqual(text_of(self.ok("/api/v0/chat/completions", chat())[1]), text_of(self.ok(CHAT, chat())[1]))
-        self.assertEqual(self.server.get("/api/v0/models/Mate-Chat")[1]["state"], "loaded")
+        loaded = self.server.get("/api/v0/models/Mate-Chat")[1]
+        wanted = {"state": "loaded", "compatibility_type": "gguf", "loaded_context_length": 1024, "capabilities": ["tool_use"]}
+        self.assertEqual({key: loaded[key] for key in wanted}, wanted)
         self.assertEqual(self.ok("/api/v0/completions", {"model": "bosun-log", "prompt": "Day 1.", "max_tokens": 2})[1]["object"], "text_completion")
 
     def test_paths_in_every_spelling(self):
@@ -166,6 +171,8 @@ class Clients(ServedCase):
         self.assertEqual(text_of(self.ok(CHAT, chat(messages=begun, echo=True, continue_final_message=True, add_generation_prompt=False))[1]), "Captain Rose com" + answer)
         blocks = self.ok("/v1/messages", {"model": "Mate-Chat", "max_tokens": 8, "messages": begun})[1]["content"]
         self.assertEqual(blocks[0]["text"], answer)
+        ollamas = {"model": "Mate-Chat", "messages": begun, "stream": False, "options": {"num_predict": 8}}
+        self.assertEqual(self.ok("/api/chat", ollamas)[1]["message"]["content"], answer)
         self.assertEqual(self.ok("/v1/responses", {"model": "Mate-Chat", "max_output_tokens": 8, "input": begun})[1]["output"][0]["content"][0]["text"], answer)
 
     def test_functions_as_they_were(self):
@@ -220,6 +227,12 @@ class Clients(ServedCase):
         self.assertEqual((data["Mate-Chat"]["max_model_len"], data["mate-terse"]["max_model_len"]), (1024, 128))
         self.assertEqual(data["Mate-Chat"]["meta"]["n_ctx_total"], 2048)
         self.assertEqual(self.server.get("/v1/models/terse")[1]["id"], "mate-terse")
+        names = ["Mate-Chat", "mate-terse", "bosun-log"]
+        anthropics = {"anthropic-version": "2023-06-01"}
+        self.assertEqual([m["id"] for m in self.server.get("/v1/models", anthropics)[1]["data"]], names)
+        self.assertEqual(self.server.get("/v1/models/terse", anthropics)[1]["id"], "mate-terse")
+        self.assertEqual([m["name"] for m in self.server.get("/api/tags")[1]["models"]], [n + ":latest" for n in names])
+        self.assertIn("num_ctx 128", self.server.post("/api/show", {"model": "mate-terse"})[1]["parameters"])
         self.assertEqual([m["name"] for m in self.server.get("/plimsoll/v1/status")[1]["models"]], ["Mate-Chat", "bosun-log"])
 
     def test_a_preset_has_its_own_system_text_context_and_sampling(self):
@@ -239,6 +252,10 @@ class Clients(ServedCase):
         self.assertEqual(len(fixed), 1)  # temperature = 0
         hot = {text_of(self.ok(CHAT, chat(max_tokens=16, temperature=2, top_k=0, top_p=1, min_p=0, seed=i))[1]) for i in range(4)}
         self.assertGreater(len(hot), 1)
+        # An option of Ollama's that is the engine's default counts as well: the preset says top_k = 1.
+        options = {"temperature": 2, "top_k": 40, "top_p": 1, "min_p": 0, "num_predict": 16}
+        ollamas = {self.ok("/api/chat", {"model": "mate-terse", "messages": QUESTION, "stream": False, "options": {**options, "seed": i}})[1]["message"]["content"] for i in range(4)}
+        self.assertGreater(len(ollamas), 1)
 
     # --- words ---
     def test_words_that_clients_parse(self):

@@ -92,7 +92,8 @@ class Ollama(ServedCase):
             status, shown = self.server.post("/api/show", name)
             self.assertEqual(status, 200, shown)
             family = shown["details"]["family"]
-            self.assertGreater(shown["model_info"][f"{family}.context_length"], 0)
+            for key in ("context_length", "attention.head_count"):
+                self.assertGreater(shown["model_info"][f"{family}.{key}"], 0)
             self.assertIn("completion", shown["capabilities"])
             self.assertIn("<|im_start|>", shown["template"])
         self.assertEqual(self.server.post("/api/show", {"model": "vectors"})[1]["capabilities"], ["embedding"])

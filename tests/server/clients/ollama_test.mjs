@@ -16,7 +16,7 @@ const loaded = async () => (await client.ps()).models.map((one) => one.name);
 test('version, and the models that are here', async () => {
   assert.match((await client.version()).version, /^\d+\.\d+\.\d+$/);
   const listed = (await client.list()).models;
-  assert.deepEqual(listed.map((one) => one.name), ['mate-chat', 'bosun-log', 'vectors', 'thinker'].map(tagged));
+  assert.deepEqual(listed.map((one) => one.name), ['mate-chat', 'bosun-log', 'careful', 'vectors', 'thinker'].map(tagged));
   assert.ok(listed.every((one) => one.size > 0 && one.details.format === 'gguf'));
 });
 
