@@ -1,6 +1,7 @@
 #include "serve_options.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
+#include "host/eviction_policies.hpp"
 
 namespace plimsoll::app {
 
@@ -179,7 +181,8 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
   of(command
          .add_option(
              "--eviction", o.eviction,
-             "Which model goes first where another one needs its memory: balanced, lru, reload-time or priority")
+             fmt::format("Which model goes first where another one needs its memory: {}",
+                         fmt::join(host::eviction_policy_names(), ", ")))
          ->envname("PLIMSOLL_EVICTION"),
      "Server");
   of(command
