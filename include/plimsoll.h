@@ -174,7 +174,7 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_stop_create(plimsoll_stop **stop);
 PLIMSOLL_API plimsoll_error *plimsoll_stop_request(plimsoll_stop *stop);
 PLIMSOLL_API plimsoll_error *plimsoll_stop_close(plimsoll_stop *stop);
 
-/* [quiet] On the thread that asked for the work, or the engine's. Not 0 ends the work as a plimsoll_stop would. */
+/* [quiet] On the thread that asked for the work, or the model's decode loop. Not 0 ends the work as a plimsoll_stop would. */
 typedef int32_t (*plimsoll_share_function)(void *user_data, float share);                /* 0 to 1 */
 typedef int32_t (*plimsoll_count_function)(void *user_data, uint64_t done, uint64_t of); /* of `of` */
 
