@@ -90,6 +90,7 @@ struct Server::Impl {
                                const std::shared_ptr<Peer>& client);
   void charge_tokens(const httplib::Request& request, std::size_t tokens);
   void add_llama_routes();
+  void add_tokenizer_routes();  // routes_llama.cpp
   void add_llama_model_routes();
   void add_llama_refusals();
   void add_llama_slot_routes();
