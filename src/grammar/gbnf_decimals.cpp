@@ -29,10 +29,6 @@ Magnitude magnitude(double value, bool open) {
   return out;
 }
 
-std::string one_digit(char from, char to) {
-  return from == to ? fmt::format("\"{}\"", from) : fmt::format("[{}-{}]", from, to);
-}
-
 // The digits behind the point of one whole part. While what is written equals a bound's digits, that bound decides
 // which digit may come; empty: it is no bound, or has been left.
 class Fractions {
@@ -71,7 +67,7 @@ class Fractions {
       const std::string rest = more(at + 1, still_least, still_most);
       const bool may_stop = may_end(at + 1, still_least, still_most);
       if (rest.empty() && !may_stop) return;
-      parts.push_back(one_digit(first, last) + (rest.empty() ? "" : " (" + rest + (may_stop ? ")?" : ")")));
+      parts.push_back(gbnf_digit(first, last) + (rest.empty() ? "" : " (" + rest + (may_stop ? ")?" : ")")));
     };
     if (from == to) {
       add(from, to, least, most);
