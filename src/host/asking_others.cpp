@@ -1,7 +1,5 @@
 #include "host/asking_others.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <map>
