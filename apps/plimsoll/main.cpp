@@ -48,7 +48,7 @@ std::string version_text() {
   return fmt::format("plimsoll {} (llama.cpp {}, ggml {})", version(), engine.llama, engine.ggml);
 }
 
-// Where a word stands in a subcommand's place that is none: a sentence with the one that may have been meant.
+// Where the word in the subcommand's place is not the name of one: a sentence with the one that may have been meant.
 std::string unknown_subcommand(const CLI::App& program, const std::vector<std::string>& arguments) {
   if (!program.get_subcommands().empty()) return {};
   for (std::size_t i = 0; i < arguments.size(); ++i) {

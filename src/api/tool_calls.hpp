@@ -12,8 +12,8 @@
 
 namespace plimsoll::api {
 
-// Throws Problem 400: a name that is none or twice, too many, a choice that is not among them, calls required of no
-// functions.
+// Throws Problem 400: a name that cannot be one or is there twice, too many, a choice that is not among them, calls
+// required of no functions.
 void check_tools(const ChatPrompt& chat);
 
 // Sets the grammar, so that calls are of these tools with arguments that follow their schemas. Chosen automatically any

@@ -56,7 +56,7 @@ std::string RpcAddress::shown() const { return name.empty() ? text() : fmt::form
 
 std::expected<RpcAddress, std::string> parse_rpc_address(std::string_view text) {
   const auto wrong = [&](std::string_view why) {
-    return std::unexpected(fmt::format("'{}' is no address of an RPC server: {}", text, why));
+    return std::unexpected(fmt::format("'{}' is not an address of an RPC server: {}", text, why));
   };
   const std::string_view bare = without_blanks(text);
   const std::size_t colon = bare.find(':');

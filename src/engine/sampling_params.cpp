@@ -100,7 +100,7 @@ void validate(const SamplingParams& params) {
   validate_dry(params);
   if (params.mirostat < 0 || params.mirostat > 2)
     throw Error(ErrorCode::usage,
-                fmt::format("there is no mirostat {}; there are 1 and 2, and 0 is none", params.mirostat));
+                fmt::format("mirostat cannot be {}; it takes 1, 2, or 0 for none", params.mirostat));
   within("mirostat_tau", params.mirostat_tau, 0, kNoLimit);
   within("mirostat_eta", params.mirostat_eta, 0, kNoLimit);
   within("adaptive_target", params.adaptive_target, -1, 1);

@@ -118,7 +118,7 @@ struct Server::Impl {
   [[nodiscard]] Work answering(Work work);
   // What of a request was ignored: into a header, the counters and the log.
   void tell_ignored(const api::UnknownFields& unknown, const httplib::Request& request, httplib::Response& response);
-  // What the library answers by itself: no such route, another method, a body too large, a request that is none.
+  // What the library answers by itself: no such route, another method, a body too large, what is not HTTP.
   void explain_failure(const httplib::Request& request, httplib::Response& response) const;
   // For requests that need a model: counted, and refused where too many are at work, or its key may have no more.
   [[nodiscard]] std::shared_ptr<RequestCounters::Work> begin_work(const httplib::Request& request);
