@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.hpp"
@@ -35,6 +36,19 @@ std::string config_file() {
   if (const char* home = std::getenv("HOME"); home != nullptr)
     return std::string(home) + "/.config/plimsoll/config.toml";
   return {};
+}
+
+// The parser's own words name neither the file nor what is wrong with the key.
+std::string problem_of_config(const CLI::App& program, const CLI::ConfigError& error) {
+  constexpr std::string_view kUnknown = "INI was not able to parse ";
+  constexpr std::string_view kBegins = ".++";  // behind a section's name
+  const auto file = program.get_config_ptr()->as<std::string>();
+  std::string_view why = error.what();
+  if (!why.starts_with(kUnknown)) return fmt::format("the configuration file '{}': {}", file, why);
+  why.remove_prefix(kUnknown.size());
+  const bool is_section = why.ends_with(kBegins);
+  if (is_section) why.remove_suffix(kBegins.size());
+  return fmt::format("the configuration file '{}' has an unknown {} '{}'", file, is_section ? "section" : "key", why);
 }
 
 void set_up_log(const app::GlobalOptions& global) {
@@ -105,6 +119,9 @@ int run_command(int argc, char** argv) {
     std::ranges::reverse(from_the_back);
     program.parse(from_the_back);
     return status;
+  } catch (const CLI::ConfigError& error) {
+    return app::report(Error(ErrorCode::usage, problem_of_config(program, error)),
+                       std::ranges::contains(arguments, "--json"));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
     const bool json = std::ranges::contains(arguments, "--json");
