@@ -108,7 +108,7 @@ typedef struct plimsoll_media plimsoll_media;
 typedef int32_t plimsoll_code;
 enum {
   PLIMSOLL_OK = 0,
-  PLIMSOLL_USAGE = 1,                /* asked for what does not exist or contradicts itself; a handle that is none */
+  PLIMSOLL_USAGE = 1,                /* asked for what does not exist or contradicts itself; not a handle */
   PLIMSOLL_OVER_BUDGET = 2,          /* a budget of ours is short; the device was not asked */
   PLIMSOLL_OUT_OF_DEVICE_MEMORY = 3, /* the device's memory is short: too little free, or it refused an allocation */
   PLIMSOLL_MODEL_UNUSABLE = 4,       /* missing, unreadable, damaged, unknown, or it makes the engine give up */
@@ -174,7 +174,8 @@ PLIMSOLL_CHECKED plimsoll_error *plimsoll_stop_create(plimsoll_stop **stop);
 PLIMSOLL_API plimsoll_error *plimsoll_stop_request(plimsoll_stop *stop);
 PLIMSOLL_API plimsoll_error *plimsoll_stop_close(plimsoll_stop *stop);
 
-/* [quiet] On the thread that asked for the work, or the engine's. Not 0 ends the work as a plimsoll_stop would. */
+/* [quiet] On the thread that asked for the work, or the model's decode loop. Not 0 ends the work as a plimsoll_stop
+ * would. */
 typedef int32_t (*plimsoll_share_function)(void *user_data, float share);                /* 0 to 1 */
 typedef int32_t (*plimsoll_count_function)(void *user_data, uint64_t done, uint64_t of); /* of `of` */
 

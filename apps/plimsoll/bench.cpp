@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <memory>
 
 #include <plimsoll/base/error.hpp>
@@ -82,9 +81,6 @@ Json to_json(const run::Instance& instance, const std::vector<Series>& all) {
 
 int run(const GlobalOptions& global, const BenchOptions& options) {
   const OpeningOptions opening = opening_options(options.model, options.opening, "bench");
-  if (options.prompt < 1 || options.generate < 0 || options.repetitions < 1) {
-    throw Error(ErrorCode::usage, "a benchmark needs a prompt of at least one token and one repetition");
-  }
   plan::Request request = requests(options.model, 1).front();
   if (!request.dry_run.context.n_ctx) {  // room for what is measured, and no more
     request.dry_run.context.n_ctx = static_cast<std::uint32_t>(std::max(options.prompt, options.generate + 1) + 1);
@@ -107,9 +103,15 @@ void add_bench(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("bench", "Tokens per second of a ready model, prompt and generation apart");
   auto options = std::make_shared<BenchOptions>();
   add_model_options(*command, options->model);
-  command->add_option("-p,--n-prompt", options->prompt, "Tokens of the prompt")->capture_default_str();
-  command->add_option("-n,--n-gen", options->generate, "Tokens to generate")->capture_default_str();
-  command->add_option("-r,--repetitions", options->repetitions, "How often each is measured")->capture_default_str();
+  command->add_option("-p,--n-prompt", options->prompt, "Tokens of the prompt")
+      ->check(CLI::Range(1, 1'000'000'000))
+      ->capture_default_str();
+  command->add_option("-n,--n-gen", options->generate, "Tokens to generate")
+      ->check(CLI::Range(0, 1'000'000'000))
+      ->capture_default_str();
+  command->add_option("-r,--repetitions", options->repetitions, "How often each is measured")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
   command->add_option("--warm-up", options->opening.warm_up, kWarmUpDepths)->capture_default_str();
   add_json(*command, global);
   command->callback([&global, &status, options] { status = run(global, *options); });

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/log.hpp"
@@ -37,6 +38,19 @@ std::string config_file() {
   return {};
 }
 
+// The parser's own words name neither the file nor what is wrong with the key.
+std::string problem_of_config(const CLI::App& program, const CLI::ConfigError& error) {
+  constexpr std::string_view kUnknown = "INI was not able to parse ";
+  constexpr std::string_view kBegins = ".++";  // behind a section's name
+  const auto file = program.get_config_ptr()->as<std::string>();
+  std::string_view why = error.what();
+  if (!why.starts_with(kUnknown)) return fmt::format("the configuration file '{}': {}", file, why);
+  why.remove_prefix(kUnknown.size());
+  const bool is_section = why.ends_with(kBegins);
+  if (is_section) why.remove_suffix(kBegins.size());
+  return fmt::format("the configuration file '{}' has an unknown {} '{}'", file, is_section ? "section" : "key", why);
+}
+
 void set_up_log(const app::GlobalOptions& global) {
   static constexpr log::Level kLevels[]{log::Level::warn, log::Level::info, log::Level::debug, log::Level::trace};
   log::set_level(kLevels[std::clamp(global.verbosity, 0, 3)]);
@@ -48,7 +62,7 @@ std::string version_text() {
   return fmt::format("plimsoll {} (llama.cpp {}, ggml {})", version(), engine.llama, engine.ggml);
 }
 
-// Where a word stands in a subcommand's place that is none: a sentence with the one that may have been meant.
+// Where the word in the subcommand's place is not the name of one: a sentence with the one that may have been meant.
 std::string unknown_subcommand(const CLI::App& program, const std::vector<std::string>& arguments) {
   if (!program.get_subcommands().empty()) return {};
   for (std::size_t i = 0; i < arguments.size(); ++i) {
@@ -105,6 +119,9 @@ int run_command(int argc, char** argv) {
     std::ranges::reverse(from_the_back);
     program.parse(from_the_back);
     return status;
+  } catch (const CLI::ConfigError& error) {
+    return app::report(Error(ErrorCode::usage, problem_of_config(program, error)),
+                       std::ranges::contains(arguments, "--json"));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return program.exit(error);  // --help, --version
     const bool json = std::ranges::contains(arguments, "--json");

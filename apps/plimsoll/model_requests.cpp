@@ -2,11 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
+#include "base/parse_number.hpp"
 #include "base/text_file.hpp"
 #include "base/utf8.hpp"
 #include "engine/chat_template.hpp"
@@ -19,17 +19,6 @@
 
 namespace plimsoll::app {
 namespace {
-
-[[noreturn]] void usage_error(const std::string& message) { throw Error(ErrorCode::usage, message); }
-
-template <class Number>
-Number number(const char* flag, const std::string& text) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size())
-    usage_error(fmt::format("{} does not know '{}'; it takes a number", flag, text));
-  return value;
-}
 
 // The table's parameters with what was given of them.
 template <class Params>
@@ -78,10 +67,9 @@ engine::ProjectorParams projector_params(const ModelOptions& options, const engi
 engine::AdapterParams scaled(const char* flag, const std::string& text) {
   const std::size_t colon = text.rfind(':');
   engine::AdapterParams file{.path = text.substr(0, colon)};
-  const std::string scale = colon == std::string::npos ? "" : text.substr(colon + 1);
-  const auto [end, error] = std::from_chars(scale.data(), scale.data() + scale.size(), file.scale);
-  if (error != std::errc{} || end != scale.data() + scale.size() || file.path.empty())
-    usage_error(fmt::format("{} '{}' is not of the form FILE:SCALE", flag, text));
+  const auto scale = parse_number<float>(colon == std::string::npos ? "" : text.substr(colon + 1));
+  if (!scale || file.path.empty()) usage_error(fmt::format("{} '{}' is not of the form FILE:SCALE", flag, text));
+  file.scale = *scale;
   return file;
 }
 
@@ -112,8 +100,8 @@ engine::ControlVectorParams control_vector(const ModelOptions& options) {
   const std::vector<std::string> layers = options.all(kLayers);
   if (layers.empty()) return params;
   if (params.files.empty()) usage_error("--control-vector-layer-range was given, but no --control-vector");
-  params.first_layer = number<std::int32_t>(kLayers, layers.front());
-  params.last_layer = number<std::int32_t>(kLayers, layers.back());
+  params.first_layer = number_given(kLayers, layers.front());
+  params.last_layer = number_given(kLayers, layers.back());
   if (params.first_layer < 1 || params.last_layer < params.first_layer)
     usage_error("--control-vector-layer-range takes the first and the last layer, from 1 on");
   return params;

@@ -12,10 +12,19 @@
 
 #include <plimsoll/base/error.hpp>
 #include "base/own_program.hpp"
+#include "base/parse_number.hpp"
 
 #include "installed_places.hpp"
 
 namespace plimsoll::app {
+
+void usage_error(const std::string& message) { throw Error(ErrorCode::usage, message); }
+
+std::int32_t number_given(const char* flag, const std::string& text) {
+  const auto number = parse_number<std::int32_t>(text);
+  if (!number) usage_error(fmt::format("{} does not know '{}'; it takes a number", flag, text));
+  return *number;
+}
 
 void add_json(CLI::App& command, GlobalOptions& options) {
   command.add_flag("--json", options.json, "One JSON object on stdout instead of text");

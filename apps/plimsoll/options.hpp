@@ -2,6 +2,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,10 @@
 #include "run/speculative.hpp"
 
 namespace plimsoll::app {
+
+[[noreturn]] void usage_error(const std::string& message);  // Error{usage}
+// What was given as that flag; throws Error{usage} where it is not a whole number.
+[[nodiscard]] std::int32_t number_given(const char* flag, const std::string& text);
 
 // Flags of the whole program.
 struct GlobalOptions {

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <memory>
 #include <sstream>
 
@@ -32,21 +31,10 @@ struct QuantizeFlags {
   bool force = false;
 };
 
-[[noreturn]] void usage_error(const std::string& message) { throw Error(ErrorCode::usage, message); }
-
 ggml_type tensor_type(const std::string& text, const char* flag) {
   const auto type = quantize::tensor_type_from_string(text);
   if (!type) usage_error(fmt::format("{} does not know the type '{}'; it takes ggml's, like q8_0 or f16", flag, text));
   return *type;
-}
-
-template <class Number>
-Number number(const std::string& text, const char* flag) {
-  Number value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size())
-    usage_error(fmt::format("{} does not know '{}'; it takes a number", flag, text));
-  return value;
 }
 
 std::vector<quantize::MetadataOverride> metadata(const std::string& text) {
@@ -94,11 +82,11 @@ quantize::Request request_of(QuantizeFlags flags) {
   }
   std::istringstream layers(flags.prune_layers);
   for (std::string layer; std::getline(layers, layer, ',');)
-    request.prune_layers.push_back(number<std::int32_t>(layer, "--prune-layers"));
+    request.prune_layers.push_back(number_given("--prune-layers", layer));
   for (const std::string& text : flags.metadata) request.metadata.append_range(metadata(text));
   if (!flags.max_buffer.empty()) {
     const auto bytes = parse_bytes(flags.max_buffer);
-    if (!bytes) usage_error(bytes.error());
+    if (!bytes) usage_error("--max-buffer-size: " + bytes.error());
     request.max_buffer = *bytes;
   }
   return request;

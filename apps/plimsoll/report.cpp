@@ -1,7 +1,5 @@
 #include "report.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "plan/plan_json.hpp"

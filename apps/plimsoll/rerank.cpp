@@ -53,7 +53,6 @@ void print_lines(const std::vector<run::Ranked>& ranked, const std::vector<std::
 
 int run(const GlobalOptions& global, const RerankOptions& options) {
   const OpeningOptions opening = opening_options(options.model, options.opening, "rerank");
-  if (options.top_n < 0) throw Error(ErrorCode::usage, "--top-n cannot be negative");
   if (options.query.empty() && options.tokens.empty())
     throw Error(ErrorCode::usage, "no query was given; name one with --query");
   plan::Request request = requests(options.model, 1).front();
@@ -107,6 +106,7 @@ void add_rerank(CLI::App& app, GlobalOptions& global, int& status) {
       ->excludes("--file");
   command->add_flag("--sigmoid", options->sigmoid, "Scores between 0 and 1 instead of the model's own");
   command->add_option("--top-n", options->top_n, "The best N only, best first; 0: all, in their order")
+      ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
   command->add_flag("--truncate", options->truncate, "Cut the end off documents that are too long");
   add_opening_flags(*command, options->opening);

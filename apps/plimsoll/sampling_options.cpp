@@ -18,8 +18,6 @@ namespace {
 
 constexpr const char* kGroup = "Sampling";
 
-[[noreturn]] void usage_error(const std::string& message) { throw Error(ErrorCode::usage, message); }
-
 std::string whole_file(const std::string& path, const char* what) {
   std::string text = read_text_file(path, what);
   if (text.empty()) usage_error(fmt::format("the {} '{}' is empty", what, path));

@@ -2,11 +2,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
 #include <cmath>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <thread>
 
 #include <plimsoll/base/error.hpp>
@@ -177,15 +174,14 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
 
 constexpr const char* kCompatible =
     "llama-server's start scripts work unchanged: its flags mean what they mean there, those without a meaning here "
-    "are "
-    "named in a warning, and models are not downloaded. Its paths are answered, and Ollama's and OpenAI's and "
+    "are named in a warning, and models are not downloaded. Its paths are answered, and Ollama's and OpenAI's and "
     "Anthropic's (docs/server.md).";
 
 }  // namespace
 
 void add_serve(CLI::App& app, GlobalOptions& global, int& status) {
-  CLI::App* command =
-      app.add_subcommand("serve", "Serve models over HTTP: OpenAI's and Anthropic's APIs, and a dashboard");
+  CLI::App* command = app.add_subcommand(
+      "serve", "Serve models over HTTP: OpenAI's, Anthropic's, Ollama's and llama-server's APIs, and a dashboard");
   auto options = std::make_shared<ServeOptions>();
   add_serve_options(*command, *options);
   command->footer(kCompatible);

@@ -1,6 +1,7 @@
 #include "serve_options.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
+#include "host/eviction_policies.hpp"
 
 namespace plimsoll::app {
 
@@ -70,8 +72,10 @@ void add_purpose_options(CLI::App& command, FleetPurpose& purpose) {
   add_draft_options(command, purpose.draft);
 }
 
-void add_server_options(CLI::App& command, ServeOptions& o) {
-  const auto of = [](CLI::Option* option, const char* group) { return option->group(group); };
+void of(CLI::Option* option, const char* group) { option->group(group); }
+
+// Where it listens, and who may ask.
+void add_address_options(CLI::App& command, ServeOptions& o) {
   server::ServerOptions& s = o.server;
   of(command.add_option("--host", s.address, "Address to listen at")->envname("PLIMSOLL_HOST")->capture_default_str(),
      "Server");
@@ -112,6 +116,11 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->take_all()
          ->allow_extra_args(false),
      "Server");
+}
+
+// What requests may say, and how answers are kept alive.
+void add_request_options(CLI::App& command, ServeOptions& o) {
+  server::ServerOptions& s = o.server;
   of(command
          .add_option(
              "-a,--alias", o.aliases,
@@ -144,6 +153,10 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
                    "Answers that are not streams are kept alive as well, by white space before their JSON")
          ->envname("PLIMSOLL_KEEP_ALIVE_SPACES"),
      "Server");
+}
+
+// What chat templates are told where a request says nothing.
+void add_template_options(CLI::App& command, ServeOptions& o) {
   of(command
          .add_option("--chat-template-kwargs", o.template_values,
                      "What chat templates may ask for where a request does not say it, as a JSON object like "
@@ -168,18 +181,27 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->envname("PLIMSOLL_REASONING_BUDGET")
          ->capture_default_str(),
      "Server");
+}
+
+// What is shown and logged beside answers.
+void add_view_options(CLI::App& command, ServeOptions& o) {
   of(command.add_flag("--no-dashboard", o.no_dashboard, "No page at /")->envname("PLIMSOLL_NO_DASHBOARD"), "Server");
-  of(command.add_flag("--metrics-compat", s.llama_metrics, "llama-server's metrics beside ours at /metrics")
+  of(command.add_flag("--metrics-compat", o.server.llama_metrics, "llama-server's metrics beside ours at /metrics")
          ->envname("PLIMSOLL_METRICS_COMPAT"),
      "Server");
   of(command.add_option("--log-format", o.log_format, "text or json, on stderr")
          ->envname("PLIMSOLL_LOG_FORMAT")
          ->capture_default_str(),
      "Server");
+}
+
+// What the host of the models does with them, and where their conversations may be saved.
+void add_host_options(CLI::App& command, ServeOptions& o) {
   of(command
          .add_option(
              "--eviction", o.eviction,
-             "Which model goes first where another one needs its memory: balanced, lru, reload-time or priority")
+             fmt::format("Which model goes first where another one needs its memory: {}",
+                         fmt::join(host::eviction_policy_names(), ", ")))
          ->envname("PLIMSOLL_EVICTION"),
      "Server");
   of(command
@@ -207,7 +229,16 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
                      "idle models go, and come back when they have gone")
          ->envname("PLIMSOLL_YIELD_TO_FOREIGN"),
      "Server");
-  server::Limits& l = s.limits;
+  of(command
+         .add_option("--slot-save-path", o.server.slot_folder,
+                     "Folder in which POST /slots saves conversations by name, to be restored by another server")
+         ->envname("PLIMSOLL_SLOT_SAVE_PATH")
+         ->type_name("FOLDER"),
+     "Server");
+}
+
+void add_count_limits(CLI::App& command, ServeOptions& o) {
+  server::Limits& l = o.server.limits;
   of(command.add_option("--max-body", o.body, "Size of a request")->envname("PLIMSOLL_MAX_BODY")->capture_default_str(),
      "Limits");
   of(command.add_option("--max-prompt-tokens", l.prompt_tokens, "Tokens of a prompt; 0: what the context holds")
@@ -241,17 +272,15 @@ void add_server_options(CLI::App& command, ServeOptions& o) {
          ->capture_default_str(),
      "Limits");
   of(command
-         .add_option("--cached-prompts", s.cached_prompts, "Conversations whose memory is kept, for each model and key")
+         .add_option("--cached-prompts", o.server.cached_prompts,
+                     "Conversations whose memory is kept, for each model and key")
          ->check(CLI::Range(0, 100'000))
          ->envname("PLIMSOLL_CACHED_PROMPTS")
          ->capture_default_str(),
      "Limits");
-  of(command
-         .add_option("--slot-save-path", s.slot_folder,
-                     "Folder in which POST /slots saves conversations by name, to be restored by another server")
-         ->envname("PLIMSOLL_SLOT_SAVE_PATH")
-         ->type_name("FOLDER"),
-     "Server");
+}
+
+void add_time_limits(CLI::App& command, ServeOptions& o) {
   const auto seconds = CLI::Range(0, 1'000'000);
   of(command
          .add_option("--max-wait", o.waiting_s, "Seconds that a request waits for its model; 0: as long as it takes")
@@ -294,7 +323,13 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
       "A fleet file (TOML), model files (GGUF), or a folder of them; without any the built-in demo models");
   add_model_options(command, options.model);
   add_purpose_options(command, options.purpose);
-  add_server_options(command, options);
+  add_address_options(command, options);
+  add_request_options(command, options);
+  add_template_options(command, options);
+  add_view_options(command, options);
+  add_host_options(command, options);
+  add_count_limits(command, options);
+  add_time_limits(command, options);
   add_sampling_options(command, options.sampling);
 }
 

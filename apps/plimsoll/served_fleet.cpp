@@ -136,7 +136,7 @@ host::Fleet ServedFleet::read() {
   if (options_.decode_s > 0)
     fleet.isolation.most_decode_time = std::chrono::milliseconds(std::llround(options_.decode_s * 1000));
   host::settle_isolation(fleet);
-  if (!options_.eviction.empty()) fleet.eviction = options_.eviction;  // what is none is a contradiction of the fleet
+  if (!options_.eviction.empty()) fleet.eviction = options_.eviction;  // an unknown one is a contradiction of the fleet
   add_aliases(fleet, options_.aliases);
   lay_over_all(fleet, sampling_of(options_));
   set_time_to_live(fleet, options_.idle_s);

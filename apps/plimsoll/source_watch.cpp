@@ -1,6 +1,5 @@
 #include "source_watch.hpp"
 
-#include <fmt/format.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 

@@ -37,7 +37,7 @@ struct Fleet {
   Bytes keep_in_host{};                          // for weights of models that have gone; 0: nothing
   // Of each memory, for programs that are not Plimsoll's: idle models go where they take more than is left; 0: nothing.
   Bytes yield_to_foreign{};
-  // Which models go first for another one: "balanced", "lru", "reload-time" or "priority" (docs/hosting.md).
+  // Which models go first for another one: "lru", "priority" and others (docs/hosting.md, "Eviction policies").
   std::string eviction = "balanced";
   memory::Thresholds thresholds{};  // from which on a monitor of the host alerts
 };

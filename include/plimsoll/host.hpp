@@ -108,7 +108,8 @@ class Host {
                                     HostOptions options = {});
 
   // Waits until the model is ready and has a slot free. Throws Error: usage (no such model or conversation),
-  // over_budget (it cannot fit, whoever goes), busy, cancelled, and what loading failed with.
+  // over_budget (it cannot fit, whoever goes), out_of_device_memory (nor at this moment, since others hold the memory),
+  // busy, cancelled, and what loading failed with.
   [[nodiscard]] Lease acquire(const std::string& model, AcquireOptions options = {}) const;
   // Nothing is taken for it until it is first used.
   [[nodiscard]] ConversationId new_conversation(const std::string& model) const;

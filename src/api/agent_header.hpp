@@ -1,4 +1,4 @@
-// AgentHeader: what an agent puts in front of its system text for the original's servers, not for the model.
+// agent_header: what an agent puts in front of its system text for the original's servers, not for the model.
 #pragma once
 #include <string_view>
 

@@ -9,7 +9,7 @@ namespace plimsoll::api {
 // An ECMAScript pattern, as PCRE2 reads it. One thread.
 class BoundedPattern {
  public:
-  // Throws Error{usage} where it is none, or comes to too much.
+  // Throws Error{usage} where it is not a regular expression, or comes to too much.
   explicit BoundedPattern(const std::string& pattern);
   ~BoundedPattern();
   BoundedPattern(BoundedPattern&&) noexcept;

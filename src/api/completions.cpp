@@ -1,5 +1,4 @@
 // OpenAI's /v1/completions.
-#include <fmt/format.h>
 
 #include <map>
 #include <string_view>

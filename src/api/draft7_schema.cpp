@@ -1,7 +1,5 @@
 #include "draft7_schema.hpp"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <map>
 #include <set>

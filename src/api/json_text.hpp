@@ -17,7 +17,7 @@ inline constexpr int kMostMembers = 1024;        // of one object
 // kMostMembers. A member given twice counts as its last one, as with every JSON reader that clients are tested with.
 [[nodiscard]] Json parse_json(std::string_view text);
 [[nodiscard]] Json parse_object(std::string_view text);  // likewise where it is no object
-// JSON that is a string inside of a stranger's JSON. Empty: it is none, or beyond these limits.
+// JSON that is a string inside of a stranger's JSON. Empty: it is not JSON, or beyond these limits.
 [[nodiscard]] std::optional<Json> json_inside(std::string_view text);
 
 // One line. Bytes that are not UTF-8 become U+FFFD.

@@ -1,7 +1,5 @@
 #include "message_writer.hpp"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "api/answer_check.hpp"

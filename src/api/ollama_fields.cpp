@@ -1,7 +1,5 @@
 #include "ollama_fields.hpp"
 
-#include <fmt/format.h>
-
 #include <limits>
 
 #include "text_fields.hpp"

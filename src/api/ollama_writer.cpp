@@ -8,6 +8,7 @@
 #include "base/clock.hpp"
 
 #include "ollama_fields.hpp"
+#include "openai_parts.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -22,12 +23,6 @@ Json calls_json(const std::vector<ToolCall>& calls) {
                    {"function", {{"index", out.size()}, {"name", call.name}, {"arguments", std::move(arguments)}}}});
   }
   return out;
-}
-
-Json logprob_json(const TokenLogprob& token) {
-  Json bytes = Json::array();
-  for (const char byte : token.text) bytes.push_back(static_cast<unsigned char>(byte));
-  return {{"token", token.text}, {"logprob", token.logprob}, {"bytes", std::move(bytes)}};
 }
 
 Json logprobs_json(const std::vector<TokenLogprob>& tokens) {

@@ -65,15 +65,11 @@ Json tool_call_json(const ToolCall& call) {
   return {{"id", call.id}, {"type", "function"}, {"function", {{"name", call.name}, {"arguments", call.arguments}}}};
 }
 
-namespace {
-
 Json logprob_json(const TokenLogprob& token) {
   Json bytes = Json::array();
   for (const char byte : token.text) bytes.push_back(static_cast<unsigned char>(byte));
   return {{"token", token.text}, {"logprob", token.logprob}, {"bytes", std::move(bytes)}};
 }
-
-}  // namespace
 
 Json chat_logprobs(const std::vector<TokenLogprob>& tokens) {
   Json content = Json::array();

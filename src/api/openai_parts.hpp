@@ -18,6 +18,7 @@ namespace plimsoll::api {
 [[nodiscard]] Json progress_json(const PromptProgress& progress);
 [[nodiscard]] const char* finish_reason(Finish finish);
 [[nodiscard]] Json tool_call_json(const ToolCall& call);
+[[nodiscard]] Json logprob_json(const TokenLogprob& token);  // without those beside it
 [[nodiscard]] Json chat_logprobs(const std::vector<TokenLogprob>& tokens);
 
 // How a stream ends: where usage was asked for, a chunk of it without choices. `frame`: what every chunk begins with.

@@ -186,7 +186,7 @@ class ToolCallReader::Impl {
     }
   }
 
-  // Throws Problem where it is none.
+  // Throws Problem where it is not a call.
   [[nodiscard]] ToolCall call_of(const Json& json) const {
     if (!json.is_object()) throw bad_request("no object");
     const auto name = json.find("name");

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "allocations.hpp"
 #include "call.hpp"
 #include "objects.hpp"

@@ -104,7 +104,7 @@ class FunctionSampler final : public CustomSampler {
       if (!given_.take(one.id))
         broken(fmt::format("token {} was not among its candidates, or stands there twice", one.id));
       if (std::isnan(one.logit) || one.logit == std::numeric_limits<float>::infinity())
-        broken(fmt::format("the logit of token {} is no number", one.id));
+        broken(fmt::format("the logit of token {} is not a number", one.id));
       largest = std::max(largest, one.logit);
     }
     if (largest == -std::numeric_limits<float>::infinity()) broken("every token that it left is forbidden");

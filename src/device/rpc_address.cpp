@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <memory>
 #include <ranges>
 #include <utility>
@@ -14,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
+#include "base/parse_number.hpp"
 
 namespace plimsoll::device {
 namespace {
@@ -56,7 +56,7 @@ std::string RpcAddress::shown() const { return name.empty() ? text() : fmt::form
 
 std::expected<RpcAddress, std::string> parse_rpc_address(std::string_view text) {
   const auto wrong = [&](std::string_view why) {
-    return std::unexpected(fmt::format("'{}' is no address of an RPC server: {}", text, why));
+    return std::unexpected(fmt::format("'{}' is not an address of an RPC server: {}", text, why));
   };
   const std::string_view bare = without_blanks(text);
   const std::size_t colon = bare.find(':');
@@ -65,12 +65,9 @@ std::expected<RpcAddress, std::string> parse_rpc_address(std::string_view text) 
     return wrong("it is written HOST:PORT, and the engine reaches IPv4 addresses alone");
   const std::string_view host = bare.substr(0, colon);
   if (host.empty() || !std::ranges::all_of(host, is_host_character)) return wrong("it names no host");
-  const std::string_view digits = bare.substr(colon + 1);
-  RpcAddress address{.host = std::string(host)};
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), address.port);
-  if (error != std::errc{} || end != digits.data() + digits.size() || address.port == 0)
-    return wrong("a port is a number from 1 to 65535");
-  return address;
+  const auto port = parse_number<std::uint16_t>(bare.substr(colon + 1));
+  if (!port || *port == 0) return wrong("a port is a number from 1 to 65535");
+  return RpcAddress{.host = std::string(host), .port = *port};
 }
 
 std::vector<RpcAddress> parse_rpc_addresses(const std::vector<std::string>& texts) {

@@ -25,8 +25,8 @@ inline constexpr std::size_t kMostRpcServers = 16;
 
 // "HOST:PORT"; else a sentence. Pure.
 [[nodiscard]] std::expected<RpcAddress, std::string> parse_rpc_address(std::string_view text);
-// Those between commas, of all of these texts. Throws Error{usage}: one that is none, one that is there twice, too
-// many.
+// Those between commas, of all of these texts. Throws Error{usage}: one that is not an address, one that is there
+// twice, too many.
 [[nodiscard]] std::vector<RpcAddress> parse_rpc_addresses(const std::vector<std::string>& texts);
 
 // Loopback, or private by RFC 1918, or link-local. `ipv4`: in the host's byte order. Pure.

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -119,7 +118,7 @@ RpcGreeting busy(const RpcAddress& server) {
 
 RpcGreeting nonsense(const RpcAddress& server, const char* what) {
   return {.answer = RpcAnswer::nonsense,
-          .why = fmt::format("what listens at {} {}: it is no RPC server of ggml, or one of another version of the "
+          .why = fmt::format("what listens at {} {}: it is not an RPC server of ggml, or one of another version of the "
                              "protocol than {}.{}",
                              server.shown(), what, RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION)};
 }

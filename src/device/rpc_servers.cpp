@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <mutex>
 #include <ranges>
-#include <thread>
 #include <utility>
 
 #include <fmt/format.h>

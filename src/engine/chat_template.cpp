@@ -61,8 +61,7 @@ void pass_on_thinking(const ThinkingSwitch* own, Json& values) {
   if (const auto thinks = asked_to_think(values)) values[own->name] = own->value(*thinks);
 }
 
-// None where the template refuses. Some fail with `tools` that are none, and were written for a renderer that leaves
-// them out.
+// None where the template refuses. Some fail where `tools` is none, and were written for a renderer that leaves it out.
 std::optional<PromptText> try_render(const ChatForm& form, const Json& values, const jinja::RenderOptions& options) {
   try {
     return form.render(values, options);

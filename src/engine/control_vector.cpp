@@ -4,12 +4,12 @@
 #include <ggml.h>
 #include <gguf.h>
 
-#include <charconv>
 #include <cmath>
 #include <memory>
 #include <span>
 
 #include <plimsoll/base/error.hpp>
+#include "base/parse_number.hpp"
 
 namespace plimsoll::engine {
 namespace {
@@ -29,10 +29,7 @@ struct FreeGgml {
 std::int32_t layer_of(std::string_view name) {
   constexpr std::string_view kPrefix = "direction.";
   if (!name.starts_with(kPrefix)) return 0;
-  name.remove_prefix(kPrefix.size());
-  std::int32_t layer = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), layer);
-  return error == std::errc{} && end == name.data() + name.size() ? layer : 0;
+  return parse_number<std::int32_t>(name.substr(kPrefix.size())).value_or(0);
 }
 
 void check_shape(const std::string& path, const ggml_tensor& tensor, std::int32_t layer, const ModelFacts& model) {

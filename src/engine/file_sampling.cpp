@@ -1,7 +1,5 @@
 #include "engine/file_sampling.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <cctype>
 #include <sstream>

@@ -68,7 +68,7 @@ struct GgufTensor {
 };
 [[nodiscard]] GgufTensor read_tensor(GgufReader& reader);
 
-// The alignment that a key names. Throws where it is none.
+// The alignment that a key names. Throws where it is not a power of two.
 [[nodiscard]] std::uint64_t alignment_of(const GgufReader& reader, const GgufKey& key);
 
 [[nodiscard]] constexpr std::uint64_t aligned(std::uint64_t bytes, std::uint64_t alignment) {

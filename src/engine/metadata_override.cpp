@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "base/parse_number.hpp"
 #include "base/utf8.hpp"
 
 namespace plimsoll::engine {
@@ -14,13 +14,6 @@ namespace {
 // By their place in MetadataOverride's variant.
 constexpr std::array<std::string_view, 4> kTypes{"int", "float", "bool", "str"};
 
-template <class Number>
-std::optional<Number> parse(std::string_view text) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
-}
-
 template <class Value>
 bool put(MetadataOverride& entry, const std::optional<Value>& value) {
   if (value) entry.value = *value;
@@ -28,8 +21,8 @@ bool put(MetadataOverride& entry, const std::optional<Value>& value) {
 }
 
 bool read_value(MetadataOverride& entry, std::string_view type, std::string_view value) {
-  if (type == "int") return put(entry, parse<std::int64_t>(value));
-  if (type == "float") return put(entry, parse<double>(value));
+  if (type == "int") return put(entry, parse_number<std::int64_t>(value));
+  if (type == "float") return put(entry, parse_number<double>(value));
   if (type == "str") return put(entry, std::optional(std::string(value)));
   return type == "bool" && (value == "true" || value == "false") && put(entry, std::optional(value == "true"));
 }

@@ -23,7 +23,7 @@ namespace plimsoll::engine {
 // has that one's averages().
 class Sampler {
  public:
-  // Throws Error: usage (parameters that mean nothing, a grammar that does not parse, a bias for a token that is none),
+  // Throws Error: usage (parameters that mean nothing, a grammar that does not parse, a bias for an unknown token),
   // unsupported (a grammar, DRY or infill where the model has no vocabulary).
   Sampler(const Model& model, const SamplingParams& params);
   // From a chain of the caller's own.
@@ -48,7 +48,7 @@ class Sampler {
   [[nodiscard]] Token sample_seen();
 
   // For tokens that were not sampled here, e.g. a prompt that the penalties should see. The grammar does not: it speaks
-  // of the answer, and a token that it forbids would end it. Throws Error{usage} for a token that is none.
+  // of the answer, and a token that it forbids would end it. Throws Error{usage} for an unknown token.
   void accept(Token token);
   // For a choice made elsewhere, as if sample() had made it: the grammar moves on. Throws Error{usage} where it forbids
   // the token; nothing has changed then.

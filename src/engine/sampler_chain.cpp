@@ -225,7 +225,7 @@ llama_sampler* make_grammar(const Model& model, const Grammar& grammar) {
                                                            grammar.root.c_str(), patterns.data(), patterns.size(),
                                                            grammar.trigger_tokens.data(), grammar.trigger_tokens.size())
                 : llama_sampler_init_grammar(model.vocab().handle(), grammar.gbnf.c_str(), grammar.root.c_str());
-  } catch (const std::exception& error) {  // a regular expression that is none
+  } catch (const std::exception& error) {  // not a regular expression
     throw Error(ErrorCode::usage, fmt::format("the grammar's trigger cannot be read: {}", error.what()));
   }
   if (made == nullptr) {

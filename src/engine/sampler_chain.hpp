@@ -135,7 +135,7 @@ class SamplerChain {
 // The chain that the parameters declare, in llama.cpp's way (grammar apart). `params.seed` is taken as it is.
 [[nodiscard]] SamplerChain make_chain(const Model& model, const SamplingParams& params);
 
-// Throws Error: usage (it does not parse; an expression in a trigger pattern that is none), unsupported (no
+// Throws Error: usage (it does not parse, or a trigger pattern is not a regular expression), unsupported (no
 // vocabulary).
 [[nodiscard]] llama_sampler* make_grammar(const Model& model, const Grammar& grammar);
 

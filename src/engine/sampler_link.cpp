@@ -101,7 +101,8 @@ SamplerLink SamplerLink::temperature(float temperature, float range, float expon
 SamplerLink SamplerLink::penalties(const Model& model, std::int32_t last_n, float repeat, float frequency,
                                    float presence) {
   numbers("penalties", {repeat, frequency, presence});
-  if (repeat <= 0) throw Error(ErrorCode::usage, "the penalty for repeated tokens must be above 0");
+  if (repeat <= 0)
+    throw Error(ErrorCode::usage, fmt::format("the penalty for repeated tokens cannot be {}; it is above 0", repeat));
   const std::int32_t window = look_back(model, last_n);
   SamplerLink link("penalties",
                    llama_sampler_init_penalties(model.facts().n_vocab, window, repeat, frequency, presence));

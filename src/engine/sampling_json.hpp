@@ -10,7 +10,7 @@ namespace plimsoll::engine {
 
 // Every field. A bias that forbids (-infinity) is `false`, as JSON has no such number.
 [[nodiscard]] nlohmann::ordered_json to_json(const SamplingParams& params);
-// What is absent keeps its default. Throws Error{usage}: not an object, a key that is none, a value of the wrong type,
+// What is absent keeps its default. Throws Error{usage}: not an object, an unknown key, a value of the wrong type,
 // and as validate() does.
 [[nodiscard]] SamplingParams sampling_params_from_json(const nlohmann::ordered_json& json);
 

@@ -46,7 +46,9 @@ void validate_samplers(const SamplingParams& params) {
 void validate_dry(const SamplingParams& params) {
   within("dry_multiplier", params.dry_multiplier, 0, kNoLimit);
   within("dry_base", params.dry_base, 1, kNoLimit);
-  if (params.dry_allowed_length < 0) throw Error(ErrorCode::usage, "dry_allowed_length cannot be negative");
+  if (params.dry_allowed_length < 0)
+    throw Error(ErrorCode::usage,
+                fmt::format("dry_allowed_length cannot be {}; it takes a number of tokens", params.dry_allowed_length));
   look_back("dry_last_n", params.dry_last_n);
   if (std::ranges::contains(params.dry_sequence_breakers, std::string{}))
     throw Error(ErrorCode::usage, "a sequence breaker cannot be empty");
@@ -98,7 +100,7 @@ void validate(const SamplingParams& params) {
   validate_dry(params);
   if (params.mirostat < 0 || params.mirostat > 2)
     throw Error(ErrorCode::usage,
-                fmt::format("there is no mirostat {}; there are 1 and 2, and 0 is none", params.mirostat));
+                fmt::format("mirostat cannot be {}; it takes 1, 2, or 0 for none", params.mirostat));
   within("mirostat_tau", params.mirostat_tau, 0, kNoLimit);
   within("mirostat_eta", params.mirostat_eta, 0, kNoLimit);
   within("adaptive_target", params.adaptive_target, -1, 1);

@@ -2,7 +2,6 @@
 
 #include <gguf.h>
 
-#include <memory>
 #include <optional>
 
 #include <plimsoll/base/error.hpp>

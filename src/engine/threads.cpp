@@ -3,7 +3,6 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +12,8 @@
 #include <sstream>
 #include <string_view>
 #include <thread>
+
+#include "base/parse_number.hpp"
 
 namespace plimsoll::engine {
 namespace {
@@ -24,11 +25,7 @@ std::optional<std::string> first_line(const std::string& path) {
   return line;
 }
 
-std::optional<std::int64_t> number(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
-}
+std::optional<std::int64_t> number(std::string_view text) { return parse_number<std::int64_t>(text); }
 
 // The kernel's way to write processors down: "0-3,8".
 std::set<int> processors_in(std::string_view list) {

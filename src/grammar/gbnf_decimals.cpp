@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "number_grammar.hpp"
@@ -27,10 +26,6 @@ Magnitude magnitude(double value, bool open) {
   if (point != std::string::npos) out.digits = exact.substr(point + 1);
   out.digits.erase(out.digits.find_last_not_of('0') + 1);
   return out;
-}
-
-std::string one_digit(char from, char to) {
-  return from == to ? fmt::format("\"{}\"", from) : fmt::format("[{}-{}]", from, to);
 }
 
 // The digits behind the point of one whole part. While what is written equals a bound's digits, that bound decides
@@ -71,7 +66,7 @@ class Fractions {
       const std::string rest = more(at + 1, still_least, still_most);
       const bool may_stop = may_end(at + 1, still_least, still_most);
       if (rest.empty() && !may_stop) return;
-      parts.push_back(one_digit(first, last) + (rest.empty() ? "" : " (" + rest + (may_stop ? ")?" : ")")));
+      parts.push_back(gbnf_digit(first, last) + (rest.empty() ? "" : " (" + rest + (may_stop ? ")?" : ")")));
     };
     if (from == to) {
       add(from, to, least, most);

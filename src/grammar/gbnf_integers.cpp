@@ -1,4 +1,3 @@
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <string>
@@ -10,10 +9,6 @@ namespace {
 
 using Unsigned = std::uint64_t;
 
-std::string digits(char from, char to) {
-  return from == to ? fmt::format("\"{}\"", from) : fmt::format("[{}-{}]", from, to);
-}
-
 std::string any_digits(std::size_t count) { return count == 0 ? "" : " [0-9]" + gbnf_repeat(count, count); }
 
 bool all(std::string_view text, char c) { return text.find_first_not_of(c) == std::string_view::npos; }
@@ -23,19 +18,19 @@ std::string of_one_length(std::string_view least, std::string_view most) {
   const std::size_t rest = least.size() - 1;
   const std::string_view least_rest = least.substr(1);
   const std::string_view most_rest = most.substr(1);
-  if (all(least_rest, '0') && all(most_rest, '9')) return digits(least[0], most[0]) + any_digits(rest);
-  if (least[0] == most[0]) return digits(least[0], least[0]) + " " + of_one_length(least_rest, most_rest);
+  if (all(least_rest, '0') && all(most_rest, '9')) return gbnf_digit(least[0], most[0]) + any_digits(rest);
+  if (least[0] == most[0]) return gbnf_digit(least[0], least[0]) + " " + of_one_length(least_rest, most_rest);
   std::vector<std::string> parts;
   char from = least[0];
   char to = most[0];
   if (!all(least_rest, '0')) {
-    parts.push_back(digits(from, from) + " " + of_one_length(least_rest, std::string(rest, '9')));
+    parts.push_back(gbnf_digit(from, from) + " " + of_one_length(least_rest, std::string(rest, '9')));
     ++from;
   }
   const bool upper = !all(most_rest, '9');
   if (upper) --to;
-  if (from <= to) parts.push_back(digits(from, to) + any_digits(rest));
-  if (upper) parts.push_back(digits(most[0], most[0]) + " " + of_one_length(std::string(rest, '0'), most_rest));
+  if (from <= to) parts.push_back(gbnf_digit(from, to) + any_digits(rest));
+  if (upper) parts.push_back(gbnf_digit(most[0], most[0]) + " " + of_one_length(std::string(rest, '0'), most_rest));
   return gbnf_any_of(parts);
 }
 

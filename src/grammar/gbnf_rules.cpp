@@ -111,6 +111,10 @@ std::string gbnf_class_member(char32_t code) {
   return fmt::format("\\U{:08X}", static_cast<std::uint32_t>(code));
 }
 
+std::string gbnf_digit(char from, char to) {
+  return from == to ? fmt::format("\"{}\"", from) : fmt::format("[{}-{}]", from, to);
+}
+
 std::string gbnf_repeat(std::uint64_t least, std::optional<std::uint64_t> most) {
   if (!most) return least == 0 ? "*" : least == 1 ? "+" : fmt::format("{{{},}}", least);
   if (least == 1 && most == 1) return "";

@@ -15,6 +15,8 @@ namespace plimsoll::grammar {
 [[nodiscard]] std::string gbnf_literal(std::string_view text);
 // One code point as it is written between [ and ].
 [[nodiscard]] std::string gbnf_class_member(char32_t code);
+// One digit out of a range: "[3-7]", or the digit itself in quotes.
+[[nodiscard]] std::string gbnf_digit(char from, char to);
 // "{2,5}", "*", "+", "?", "" for exactly one. Empty `most`: no end.
 [[nodiscard]] std::string gbnf_repeat(std::uint64_t least, std::optional<std::uint64_t> most);
 [[nodiscard]] std::string gbnf_any_of(const std::vector<std::string>& alternatives);  // in parentheses

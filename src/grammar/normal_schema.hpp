@@ -10,7 +10,7 @@
 namespace plimsoll::grammar {
 
 // An object with well-formed keywords, or true or false. The schemas inside are left as they are, but for those that
-// are none. What is dropped is noted at the pointer, but for what forbids nothing (annotations).
+// are not schemas. What is dropped is noted at the pointer, but for what forbids nothing (annotations).
 //  - `type` is one of the seven, or a list of them; `dependencies` become dependentRequired and dependentSchemas;
 //  - draft 4's exclusive bounds become numbers, bounds of "int32" are bounds, draft 3's `required` stands in the
 //  object;

@@ -1,7 +1,5 @@
 #include "pattern_grammar.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <vector>
 

@@ -19,7 +19,7 @@ struct PatternGrammar {
 
 // What a JSON string holds that matches the pattern somewhere, as ECMAScript has it. Look-around, word boundaries and
 // the like are left out. Throws Error{unsupported} with what the pattern holds that cannot be had; Error{usage} where
-// it is none.
+// it is not a pattern.
 [[nodiscard]] PatternGrammar json_pattern(GbnfRules& rules, const std::string& pattern);
 // A text that stands by itself, all of which matches. Nothing is left out: that throws, too.
 [[nodiscard]] PatternGrammar text_pattern(GbnfRules& rules, const std::string& pattern);

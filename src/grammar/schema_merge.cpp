@@ -1,10 +1,7 @@
 #include "schema_merge.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <numeric>
 #include <set>
 

@@ -5,8 +5,6 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <array>
-#include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>

@@ -1,7 +1,5 @@
 #include "host/asking_others.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <chrono>
 #include <map>
@@ -103,7 +101,7 @@ class Asking {
                         .priority = offers[i].model.priority});
     }
     Trial trial(shortage_, offers);
-    const auto chosen = choose_victims(may_go, LeastRecentlyUsed(), now, trial);
+    const auto chosen = choose_victims(may_go, Balanced(), now, trial);
     if (!chosen || chosen->empty()) return std::nullopt;
     std::vector<broker::Offer> out;
     for (const std::string& index : *chosen) out.push_back(offers[std::stoul(index)]);

@@ -62,7 +62,7 @@ std::vector<std::string> Dispatcher::retired() const {
 // since whoever is here has its memory.
 void Dispatcher::shrink(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now) {
   std::vector<std::string> stay = resident();
-  const auto fit = [&] { return std::ranges::all_of(capacity.judge_by_budgets(stay), &plan::DeviceVerdict::fits); };
+  const auto fit = [&] { return plan::all_fit(capacity.judge_by_budgets(stay)); };
   std::vector<std::pair<double, std::string>> may_go;  // each is asked for once: a policy need not answer twice alike
   for (const Candidate& one : candidates(false, now)) may_go.emplace_back(regret_of(one, policy, now), one.name);
   std::ranges::stable_sort(may_go, {}, &std::pair<double, std::string>::first);

@@ -37,10 +37,6 @@ bool may_soon_be_asked(const Shortage& shortage) {
   return promised > 0 && needed <= available + promised;
 }
 
-bool all_fit(const std::vector<plan::DeviceVerdict>& verdicts) {
-  return std::ranges::all_of(verdicts, &plan::DeviceVerdict::fits);
-}
-
 }  // namespace
 
 void Dispatcher::refuse(const Ticket& ticket, ErrorCode code, std::string why, Error::Numbers numbers) {
@@ -62,7 +58,7 @@ void Dispatcher::turn_away(const Ticket& ticket, const FreeCapacity& capacity, T
   std::vector<std::string> spared{ticket.model};
   spared.insert(spared.end(), stay.begin(), stay.end());
   const std::string beside = pinned.empty() ? "" : " beside the pinned " + pinned;
-  if (const auto verdicts = capacity.judge_by_budgets(spared); !all_fit(verdicts)) {
+  if (const auto verdicts = capacity.judge_by_budgets(spared); !plan::all_fit(verdicts)) {
     return refuse(ticket, ErrorCode::over_budget,
                   fmt::format("'{}' does not fit{}: {}", ticket.model, beside, why_not(verdicts)));
   }

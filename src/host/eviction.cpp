@@ -94,7 +94,7 @@ class Search {
 
 }  // namespace
 
-double LeastRecentlyUsed::regret(const Candidate& candidate, Clock::TimePoint now) const {
+double Balanced::regret(const Candidate& candidate, Clock::TimePoint now) const {
   const double reload_s = std::chrono::duration<double>(candidate.reload_time).count();
   const double idle_s = std::max(0.0, std::chrono::duration<double>(now - candidate.last_used).count());
   return (0.01 + reload_s) * std::exp2(candidate.priority) / (0.01 + idle_s);

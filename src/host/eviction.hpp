@@ -1,7 +1,7 @@
 // eviction: which models have to go so that another one fits.
 //
-// A policy is one function: derive from EvictionPolicy, say how much each candidate would be missed, and give it to the
-// host (host::HostOptions::policy).
+// A policy is one function: how much each candidate would be missed. A host has the one that its fleet names
+// (eviction_policies.hpp), or an object of a class derived from EvictionPolicy (host::HostOptions::policy).
 #pragma once
 #include <chrono>
 #include <cstddef>
@@ -33,9 +33,9 @@ class EvictionPolicy {
 // What a policy says, in an order: what is no number (a NaN) counts as missed most.
 [[nodiscard]] double regret_of(const Candidate& candidate, const EvictionPolicy& policy, Clock::TimePoint now);
 
-// The default: the time to load it again, doubled for each step of priority, over the time it has been idle. Among
+// The default, "balanced": the time to load it again, doubled for each step of priority, over the time it has been idle. Among
 // models that load equally fast and matter equally, the least recently used goes first.
-class LeastRecentlyUsed final : public EvictionPolicy {
+class Balanced final : public EvictionPolicy {
  public:
   [[nodiscard]] double regret(const Candidate& candidate, Clock::TimePoint now) const override;
 };

@@ -14,7 +14,7 @@ double idle_s(const Candidate& candidate, Clock::TimePoint now) {
 }
 
 // Whoever was not used for longest goes first, whatever it costs to load it again and whatever its priority.
-class LongestIdle final : public EvictionPolicy {
+class LeastRecentlyUsed final : public EvictionPolicy {
  public:
   [[nodiscard]] double regret(const Candidate& candidate, Clock::TimePoint now) const override {
     return 1 / (0.01 + idle_s(candidate, now));
@@ -22,7 +22,7 @@ class LongestIdle final : public EvictionPolicy {
 };
 
 // Whoever is back soonest goes first, however long the others have been idle; each step of priority doubles its time.
-class SoonestBack final : public EvictionPolicy {
+class QuickestReload final : public EvictionPolicy {
  public:
   [[nodiscard]] double regret(const Candidate& candidate, Clock::TimePoint /*now*/) const override {
     return std::chrono::duration<double>(candidate.reload_time).count() * std::exp2(candidate.priority);
@@ -35,7 +35,7 @@ class LowestPriority final : public EvictionPolicy {
   [[nodiscard]] double regret(const Candidate& candidate, Clock::TimePoint now) const override {
     Candidate plain = candidate;
     plain.priority = 0;
-    return LeastRecentlyUsed{}.regret(plain, now) * std::pow(kStep, candidate.priority);
+    return Balanced{}.regret(plain, now) * std::pow(kStep, candidate.priority);
   }
 
  private:
@@ -51,9 +51,9 @@ const std::vector<std::string>& eviction_policy_names() {
 }
 
 std::shared_ptr<const EvictionPolicy> eviction_policy(std::string_view name) {
-  if (name == kDefaultEviction) return std::make_shared<LeastRecentlyUsed>();
-  if (name == "lru") return std::make_shared<LongestIdle>();
-  if (name == "reload-time") return std::make_shared<SoonestBack>();
+  if (name == kDefaultEviction) return std::make_shared<Balanced>();
+  if (name == "lru") return std::make_shared<LeastRecentlyUsed>();
+  if (name == "reload-time") return std::make_shared<QuickestReload>();
   if (name == "priority") return std::make_shared<LowestPriority>();
   return nullptr;
 }

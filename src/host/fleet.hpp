@@ -92,7 +92,7 @@ struct Fleet {
 };
 
 // One sentence for each thing that contradicts itself: no model, a name (an alias, a preset's) twice or none, a path
-// that is empty, thresholds out of order, an eviction policy that is none. Empty: it can be hosted.
+// that is empty, thresholds out of order, an unknown eviction policy. Empty: it can be hosted.
 [[nodiscard]] std::vector<std::string> contradictions(const Fleet& fleet);
 
 // What is to be planned: its models in their order, then their drafts.

@@ -155,7 +155,7 @@ FleetPlan plan_fleet(const Fleet& fleet, FreeCapacity capacity) {
       continue;
     }
     const auto verdicts = plan.capacity.judge({name});
-    if (std::ranges::all_of(verdicts, &plan::DeviceVerdict::fits)) {
+    if (plan::all_fit(verdicts)) {
       possible.push_back(name);
     } else {
       plan.never.push_back({.name = name, .why = why_not(verdicts)});

@@ -25,7 +25,7 @@ memory::Stage stage_in_group(const std::string& buffer) {
 }
 
 bool fits_alone(const plan::ModelPlan& model, const std::vector<plan::DeviceState>& devices) {
-  return std::ranges::all_of(admit_by_budgets({model}, devices), &plan::DeviceVerdict::fits);
+  return plan::all_fit(admit_by_budgets({model}, devices));
 }
 
 }  // namespace

@@ -50,12 +50,6 @@ std::vector<memory::Entry> with_process(std::vector<memory::Entry> held, const s
 // A driver that is slower than that is not waited for: whoever loads then meets its refusal.
 constexpr std::chrono::seconds kMostToGiveBack{2};
 
-std::vector<device::DeviceInfo> infos_of(const std::vector<plan::DeviceVerdict>& devices) {
-  std::vector<device::DeviceInfo> out;
-  for (const plan::DeviceVerdict& verdict : devices) out.push_back(verdict.state.info);
-  return out;
-}
-
 Bytes mapped_by(const std::vector<worker::RemoteModel*>& models) {
   Bytes sum;
   for (const worker::RemoteModel* model : models) {
@@ -241,7 +235,8 @@ std::shared_ptr<IsolatedModels::Group> IsolatedModels::group_of(const Asked& ask
   }
   if (asked.rules.most_deaths) options.most_deaths = *asked.rules.most_deaths;
   options.most_host_memory = asked.rules.most_host_memory;
-  auto group = std::make_shared<Group>(*loop_, std::move(options), accounting_, infos_of(asked.devices), gives_up_);
+  auto group =
+      std::make_shared<Group>(*loop_, std::move(options), accounting_, plan::infos_of(asked.devices), gives_up_);
   there = group;
   return group;
 }

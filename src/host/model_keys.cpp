@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include <plimsoll/base/error.hpp>
+#include "base/parse_number.hpp"
 #include "base/text_file.hpp"
 #include "base/utf8.hpp"
 #include "engine/chat_template.hpp"
@@ -43,10 +44,8 @@ engine::AdapterParams scaled_file(const std::filesystem::path& folder, const std
   engine::AdapterParams file{.path = value};
   const std::size_t colon = value.rfind(':');
   if (colon != std::string::npos) {
-    float scale = 0;
-    const char* const last = value.data() + value.size();
-    const auto [end, error] = std::from_chars(value.data() + colon + 1, last, scale);
-    if (error == std::errc{} && end == last) file = {.path = value.substr(0, colon), .scale = scale};
+    if (const auto scale = parse_number<float>(std::string_view(value).substr(colon + 1)))
+      file = {.path = value.substr(0, colon), .scale = *scale};
   }
   file.path = from_folder(folder, file.path);
   return file;
@@ -224,12 +223,9 @@ void add_isolation_keys(TableReader& reader, Isolation& isolation) {
     isolation.most_host_memory = *bytes;
   });
   reader.text_or_number("most-deaths", [&](const std::string& value) {
-    std::size_t most = 0;
-    const char* const last = value.data() + value.size();
-    const auto [end, error] = std::from_chars(value.data(), last, most);
-    if (error != std::errc{} || end != last)
-      wrong(fmt::format("'most-deaths' does not know '{}'; it takes a number, 0 for no limit", value));
-    isolation.most_deaths = most;
+    const auto most = parse_number<std::size_t>(value);
+    if (!most) wrong(fmt::format("'most-deaths' does not know '{}'; it takes a number, 0 for no limit", value));
+    isolation.most_deaths = *most;
   });
 }
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <ranges>
-#include <set>
 
 #include "base/log.hpp"
 #include "base/sleep.hpp"

@@ -23,10 +23,6 @@ std::vector<plan::Request> requests_of(const FleetModel& model) {
   return out;
 }
 
-bool all_fit(const std::vector<plan::DeviceVerdict>& verdicts) {
-  return std::ranges::all_of(verdicts, &plan::DeviceVerdict::fits);
-}
-
 const std::string& name_of(const FleetModel& model) { return model.request.name; }
 
 }  // namespace
@@ -154,7 +150,7 @@ void Reload::look_at(const FleetModel& model, const FreeCapacity& capacity) {
   ReloadReason reason{.place = model.place, .model = name_of(model), .sentence = {}};
   if (const auto why = capacity.unusable(reason.model))
     reason.sentence = why->what();
-  else if (const auto verdicts = capacity.judge({reason.model}); !all_fit(verdicts))
+  else if (const auto verdicts = capacity.judge({reason.model}); !plan::all_fit(verdicts))
     reason.sentence = fmt::format("'{}' does not fit, even alone: {}", reason.model, why_not(verdicts));
   if (reason.sentence.empty()) return;
   refused_ = refused_ || !model.place.empty();
@@ -166,9 +162,9 @@ void Reload::look_at_budgets(const FreeCapacity& capacity) {
   const FreeCapacity before(host_.plans, host_.devices, drafts_of(*host_.fleet));
   for (const FleetModel& model : next_->models) {
     const std::string& name = name_of(model);
-    if (comes(name) || !all_fit(before.judge_by_budgets({name}))) continue;
+    if (comes(name) || !plan::all_fit(before.judge_by_budgets({name}))) continue;
     const auto verdicts = capacity.judge_by_budgets({name});
-    if (all_fit(verdicts)) continue;
+    if (plan::all_fit(verdicts)) continue;
     refused_ = true;
     report_.reasons.push_back({.place = model.place,
                                .model = name,
@@ -185,7 +181,7 @@ void Reload::judge(plan::Planner& planner) {
   }
   look_at_budgets(capacity);
   const bool has_one = std::ranges::any_of(next_->models, [&](const FleetModel& model) {
-    return !capacity.unusable(name_of(model)) && all_fit(capacity.judge_by_budgets({name_of(model)}));
+    return !capacity.unusable(name_of(model)) && plan::all_fit(capacity.judge_by_budgets({name_of(model)}));
   });
   if (!has_one) {
     refused_ = true;
@@ -196,7 +192,8 @@ void Reload::judge(plan::Planner& planner) {
 
 void Reload::add_alternatives(const FreeCapacity& capacity, plan::Planner& planner) {
   for (ReloadReason& reason : report_.reasons) {
-    if (reason.model.empty() || capacity.unusable(reason.model) || all_fit(capacity.judge({reason.model}))) continue;
+    if (reason.model.empty() || capacity.unusable(reason.model)) continue;
+    if (plan::all_fit(capacity.judge({reason.model}))) continue;
     FleetPlan plan{.capacity = capacity,
                    .together = {},
                    .switches = {},

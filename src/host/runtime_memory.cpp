@@ -8,22 +8,13 @@
 #include "plan/planner.hpp"
 
 namespace plimsoll::host {
-namespace {
-
-std::vector<device::DeviceInfo> infos(const std::vector<plan::DeviceVerdict>& devices) {
-  std::vector<device::DeviceInfo> out;
-  for (const plan::DeviceVerdict& verdict : devices) out.push_back(verdict.state.info);
-  return out;
-}
-
-}  // namespace
 
 RuntimeMemory::RuntimeMemory(run::MemoryAccounting& accounting, plan::Store& store,
                              std::vector<plan::DeviceVerdict> devices,
                              std::function<bool(const std::string& owner)> is_elsewhere)
     : store_(store),
       devices_(std::move(devices)),
-      backends_(accounting.ledger(), accounting.probe(), infos(devices_), std::move(is_elsewhere)) {}
+      backends_(accounting.ledger(), accounting.probe(), plan::infos_of(devices_), std::move(is_elsewhere)) {}
 
 void RuntimeMemory::warm_up(run::Instance& instance, run::WarmUpDepth depth, const std::stop_token& stop) {
   const std::string& name = instance.name();

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include "arithmetic.hpp"
 #include "builtins.hpp"

@@ -1,5 +1,5 @@
 // Text as Python's str has it: letters are code points, white space and case are Unicode's. Strings are UTF-8; a byte
-// that is none is a letter of its own and comes back as it was.
+// that is not UTF-8 is a letter of its own and comes back as it was.
 #pragma once
 #include <cstddef>
 #include <optional>

@@ -161,7 +161,7 @@ using Owns = bool (*)(std::string_view member, std::string_view text);
 [[nodiscard]] bool contains(const Value& in, const Value& item);
 [[nodiscard]] std::size_t length(const Value& value);
 [[nodiscard]] std::vector<Value> iterate(const Value& value);  // an iterator is used up
-[[nodiscard]] const std::string& text_of(const Value& value);  // fails where it is none
+[[nodiscard]] const std::string& text_of(const Value& value);  // fails where it is not a text
 [[nodiscard]] const MarkedText& marked_text_of(const Value& value);
 [[nodiscard]] MarkedText marked_str(const Value& value);
 [[nodiscard]] MarkedText marked_repr(const Value& value);

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include <plimsoll/base/error.hpp>
+#include "base/parse_number.hpp"
 
 namespace plimsoll::memory {
 namespace {
@@ -15,14 +15,12 @@ std::expected<std::variant<Bytes, Percent>, std::string> parse_amount(std::strin
   if (text.empty() || text.back() != '%') {
     return parse_bytes(text).transform([](Bytes bytes) { return std::variant<Bytes, Percent>{bytes}; });
   }
-  const std::string_view number = text.substr(0, text.size() - 1);
-  double percent = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), percent);
-  if (error != std::errc{} || end != number.data() + number.size() || !(percent > 0) || percent > 100) {
+  const auto percent = parse_number<double>(text.substr(0, text.size() - 1));
+  if (!percent || !(*percent > 0 && *percent <= 100)) {
     return std::unexpected(
         fmt::format("'{}' is not a share of a device; write a percentage above 0% and up to 100%", text));
   }
-  return Percent{percent};
+  return Percent{*percent};
 }
 
 const BudgetRequest* last_that_names(const std::vector<BudgetRequest>& requests, const device::DeviceInfo& device) {

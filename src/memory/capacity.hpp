@@ -58,8 +58,8 @@ class SealedCapacity final : public CapacityAdaptor {
  private:
   Ledger& ledger_;
   Seal& seal_;
-  // Looking at the reservation and taking from it are one step. Held while the next is asked, which never evicts
-  // here: what lies inside a reservation is always granted.
+  // Looking at the reservation and taking from it are one step: held while the next is asked, which grants at once what
+  // lies inside a reservation.
   std::mutex mutex_;
 };
 

@@ -27,7 +27,7 @@ struct DeviceAccount {
   Bytes committed;
 };
 
-// Any thread: one internal lock, never held while calling out, but for the outer ledger.
+// Any thread: one internal lock, held while calling the log and the outer ledger, and nothing else.
 class Ledger {
  public:
   // Every change is written to `log` too, and asked of `outer`, where they are given; they outlive the ledger and its
@@ -38,7 +38,7 @@ class Ledger {
   Ledger& operator=(const Ledger&) = delete;
 
   // No budget means unlimited. Lowering a budget below what is committed is allowed: only later requests are refused.
-  void set_budget(const device::DeviceId& device, std::optional<Bytes> entry);
+  void set_budget(const device::DeviceId& device, std::optional<Bytes> budget);
 
   // From now on the two are one memory with one account and one budget (a card that two backends offer), under either
   // name. Entries keep the name of their device.

@@ -1,7 +1,6 @@
 #include "monitor/take_sample.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <set>
 #include <string_view>
 #include <tuple>

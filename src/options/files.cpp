@@ -41,7 +41,7 @@ std::vector<Option> which_model() {
       repeated(file({"",
                      {"-m", "--model"},
                      "FILE",
-                     "GGUF file, or the first file of a split model; repeatable for `plan` and `calibrate`",
+                     "GGUF file, or the first file of a split model; repeatable for `plan`, `calibrate` and `serve`",
                      "the demo models",
                      "path"})),
       repeated(without_env({"", {"--name"}, "NAME", "name of the `--model` before it", "the file's name", "name"}))};

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cmath>
 #include <concepts>
 #include <nlohmann/json.hpp>
@@ -15,6 +14,7 @@
 #include <variant>
 
 #include <plimsoll/base/error.hpp>
+#include "base/parse_number.hpp"
 #include "base/utf8.hpp"
 #include "options/table.hpp"
 
@@ -29,13 +29,6 @@ concept HasChoice = requires { Choice<Enum>::names; };
 
 [[noreturn]] inline void not_known(const Option& option, const std::string& place, const std::string& text) {
   throw Error(ErrorCode::usage, fmt::format("{} does not know '{}'; it takes {}", place, text, option.wants));
-}
-
-template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
 }
 
 inline std::vector<std::string> split_at_commas(const std::string& text) {

@@ -25,10 +25,11 @@ void check_host_name(const Node& node, std::map<std::string, std::string>& by_ad
     return;
   }
   if (!has_only(node.name, "-_.") || !has_only(node.name.substr(0, 1), ""))
-    wrong.push_back(fmt::format("the name of node '{}' is no host's: letters, digits, '-', '_' and '.'", node.name));
+    wrong.push_back(fmt::format("the name of node '{}' is not a host's: letters, digits, '-', '_' and '.'", node.name));
   if (node.address.empty()) return;
   if (!has_only(node.address, "-_.:") || node.address.starts_with('-'))
-    wrong.push_back(fmt::format("the address of node '{}' is '{}', which is none", node.name, node.address));
+    wrong.push_back(fmt::format("the address of node '{}' cannot be '{}': letters, digits, '-', '_', '.' and ':'",
+                                node.name, node.address));
   const auto [other, is_new] = by_address.emplace(node.address, node.name);
   if (!is_new && other->second != node.name)
     wrong.push_back(fmt::format("nodes '{}' and '{}' have the same address", other->second, node.name));

@@ -16,7 +16,7 @@ struct HaproxyServer {
 struct HaproxyBackend {
   std::string name;
   unsigned at_once = 8;   // requests that a server gets; more wait here, and may still go to another one
-  bool is_alone = false;  // its servers serve nothing else: one whose model cannot be used is none
+  bool is_alone = false;  // its servers serve nothing else: one whose model cannot be used is of no use
   std::vector<HaproxyServer> servers{};
 };
 

@@ -14,7 +14,7 @@ namespace plimsoll::place {
 [[nodiscard]] std::string to_table(const Cluster& cluster, const Placement& placement);
 [[nodiscard]] nlohmann::ordered_json to_json(const Cluster& cluster, const Placement& placement);
 
-// What an earlier placement's JSON says is placed where. Throws Error{usage} where it is none.
+// What an earlier placement's JSON says is placed where. Throws Error{usage} where it is not a placement.
 [[nodiscard]] std::vector<Placed> placed_of_json(const std::string& text);
 
 }  // namespace plimsoll::place

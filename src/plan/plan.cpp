@@ -40,9 +40,17 @@ std::string_view to_string(Limit limit) noexcept {
   return "budget";
 }
 
-bool Plan::fits() const noexcept {
-  return std::ranges::all_of(devices, [](const DeviceVerdict& device) { return device.fits(); });
+bool all_fit(const std::vector<DeviceVerdict>& verdicts) noexcept {
+  return std::ranges::all_of(verdicts, &DeviceVerdict::fits);
 }
+
+std::vector<device::DeviceInfo> infos_of(const std::vector<DeviceVerdict>& verdicts) {
+  std::vector<device::DeviceInfo> out;
+  for (const DeviceVerdict& verdict : verdicts) out.push_back(verdict.state.info);
+  return out;
+}
+
+bool Plan::fits() const noexcept { return all_fit(devices); }
 
 bool Plan::stands_on_estimates() const noexcept {
   return !fits() && std::ranges::all_of(devices, [](const DeviceVerdict& device) {
@@ -221,9 +229,7 @@ std::vector<DeviceVerdict> admit_beyond_estimates(const std::vector<ModelPlan>& 
 bool each_fits_alone(const Plan& plan) {
   std::vector<DeviceState> states;
   for (const DeviceVerdict& verdict : plan.devices) states.push_back(verdict.state);
-  return std::ranges::all_of(plan.models, [&](const ModelPlan& model) {
-    return std::ranges::all_of(admit({model}, states), &DeviceVerdict::fits);
-  });
+  return std::ranges::all_of(plan.models, [&](const ModelPlan& model) { return all_fit(admit({model}, states)); });
 }
 
 std::vector<memory::Ledger::PlannedEntry> reservation_entries(const ModelPlan& model) {

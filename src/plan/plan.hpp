@@ -81,6 +81,9 @@ struct DeviceVerdict {
   friend bool operator==(const DeviceVerdict&, const DeviceVerdict&) = default;
 };
 
+[[nodiscard]] bool all_fit(const std::vector<DeviceVerdict>& verdicts) noexcept;
+[[nodiscard]] std::vector<device::DeviceInfo> infos_of(const std::vector<DeviceVerdict>& verdicts);
+
 // One parameter that an alternative changes, as text: {"type_k", "f16", "q8_0"}.
 struct Change {
   std::string param;

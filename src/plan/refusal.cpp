@@ -34,7 +34,7 @@ std::string runtime_flags(const DeviceVerdict& verdict, const std::vector<Device
 
 Refusal refusal_of(const std::vector<DeviceVerdict>& verdicts) noexcept {
   if (std::ranges::any_of(verdicts, budget_is_short)) return Refusal::over_budget;
-  const bool fits = std::ranges::all_of(verdicts, &DeviceVerdict::fits);
+  const bool fits = all_fit(verdicts);
   return fits ? Refusal::none : Refusal::out_of_device_memory;
 }
 

@@ -25,7 +25,7 @@ struct Surroundings {
     return admit(models, states);
   }
   [[nodiscard]] bool hold(const std::vector<ModelPlan>& models) const {
-    return std::ranges::all_of(judge(models), &DeviceVerdict::fits);
+    return all_fit(judge(models));
   }
 };
 

@@ -27,7 +27,7 @@ struct HubName {
   std::string file{};
   friend bool operator==(const HubName&, const HubName&) = default;
 };
-// Nothing where it does not begin with "hf:". Throws Error{usage} where it is none.
+// Nothing where it does not begin with "hf:". Throws Error{usage} where it is not a name after that.
 [[nodiscard]] std::optional<HubName> hub_name(std::string_view text);
 
 // Where the hub has a file, and where it lists a repository's.
@@ -36,7 +36,7 @@ struct HubName {
 
 // The last part of the address's path, without what a file system cannot hold: "model.gguf".
 [[nodiscard]] std::string file_name_of(std::string_view url);
-// "https://host:port" in small letters; empty where it is none.
+// "https://host:port" in small letters; empty where it is not an address.
 [[nodiscard]] std::string origin_of(std::string_view url);
 // The addresses of all files of a split model, of which this names the first; else the one.
 [[nodiscard]] std::vector<std::string> split_urls(const std::string& url);

@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <string_view>
 
 #include <plimsoll/base/error.hpp>
+#include "base/parse_number.hpp"
 #include "base/sleep.hpp"
 #include "base/version.hpp"
 #include "remote/certificates.hpp"
@@ -27,12 +27,7 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(from, text.find_last_not_of(" \t\r\n") - from + 1));
 }
 
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
+std::optional<std::uint64_t> number(std::string_view text) { return parse_number<std::uint64_t>(text); }
 
 // "bytes 0-1023/4096" -> 0 and 4096; a length of '*' is not told.
 struct ContentRange {

@@ -63,7 +63,7 @@ class ChatSession {
   [[nodiscard]] ChatTurn answer(GenerationParams params = {});
 
   // The history alone; memory follows with the next turn. Throw Error{usage}: a system message that is not the first,
-  // an index that is none.
+  // an index beyond the last message.
   void add(engine::ChatMessage message);
   void replace(std::size_t index, std::string content);
   void remove_last();

@@ -38,7 +38,7 @@ class Conversation {
   Conversation& operator=(Conversation&&) noexcept;
 
   // Appends. The first prompt of an encoder-decoder model goes to its encoder, at once; what follows to its decoder.
-  // Throws Error: context_overflow (needed and available, in tokens), usage (a token that is none; nothing at all).
+  // Throws Error: context_overflow (needed and available, in tokens), usage (an unknown token; nothing at all).
   void prompt(std::span<const engine::Token> tokens);
   void prompt(engine::Token token) { prompt(std::span(&token, 1)); }
   // Text, read with its special tokens; with the model's own begin token where the conversation is empty.

@@ -48,7 +48,7 @@ class Embedder {
   // encoder-decoder model).
   explicit Embedder(Instance& instance);
 
-  // In the order of the inputs. Throws Error: usage (an input without a token, a token that is none), busy (an executor
+  // In the order of the inputs. Throws Error: usage (an input without a token, an unknown token), busy (an executor
   // has the instance's sequences), context_overflow (needed and available; nothing was computed), unsupported (text,
   // and the model carries no vocabulary), cancelled, sealed, out_of_device_memory, engine_failed.
   [[nodiscard]] std::vector<Embedding> embed(std::span<const std::vector<engine::Token>> inputs,

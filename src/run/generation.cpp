@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 #include "run/generation_work.hpp"

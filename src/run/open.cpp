@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
-
 #include <plimsoll/base/error.hpp>
 #include "base/utf8.hpp"
 #include "dry_run/local_dry_runs.hpp"

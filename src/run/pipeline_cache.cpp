@@ -1,6 +1,5 @@
 #include "run/pipeline_cache.hpp"
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <string>

@@ -37,7 +37,7 @@ struct PooledWork {
 };
 
 // Every input in its order; the context is empty before and after, also where this throws. Throws Error: usage (no
-// token, one that is none), busy (an executor has the sequences), context_overflow (an input longer than the limits,
+// token, an unknown one), busy (an executor has the sequences), context_overflow (an input longer than the limits,
 // before anything is computed), cancelled, out_of_device_memory, engine_failed.
 void run_pooled(Instance& instance, std::span<const std::vector<engine::Token>> inputs, const PooledWork& work,
                 const TakeRow& take);

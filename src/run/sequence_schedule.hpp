@@ -26,7 +26,7 @@
 
 namespace plimsoll::run {
 
-// Throws Error{usage} where one of them is none.
+// Throws Error{usage} where the vocabulary does not have one of them.
 void require_tokens(const engine::ModelFacts& model, std::span<const engine::Token> tokens);
 
 class SequenceSchedule final : public DecodeLoop::Source {

@@ -26,7 +26,7 @@ struct SpeculationCounts {
 
 // The request of a draft model beside this target: named after it, of the same compute group, its context as the
 // target's, in which the target is given the rows of logits that checking needs: for each of its sequences, as far as a
-// batch goes. Throws Error{usage} where not even one conversation's fit into a batch, or where the probability is none.
+// batch goes. Throws Error{usage} where not even one conversation's fit into a batch, or for what is not a probability.
 [[nodiscard]] plan::Request plan_with_draft(plan::Request& target, std::string draft_file,
                                             const SpeculationParams& speculation);
 

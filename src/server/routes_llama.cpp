@@ -139,6 +139,12 @@ void Server::Impl::add_llama_routes() {
                   model_json(*named.model, named.preset, status_of(host, model), usable_plan_of(host, model)));
             }));
 
+  http->Get("/metrics", answering([this](const httplib::Request&, httplib::Response& response) {
+              response.set_content(metrics(), monitor::kPrometheusContentType);
+            }));
+}
+
+void Server::Impl::add_tokenizer_routes() {
   http->Post("/tokenize", working([this](const httplib::Request& request, httplib::Response& response, const Counted&) {
                const Json body = api::parse_object(request.body);
                api::Fields fields(body);
@@ -187,10 +193,6 @@ void Server::Impl::add_llama_routes() {
                  put(response, answer);
                });
              }));
-
-  http->Get("/metrics", answering([this](const httplib::Request&, httplib::Response& response) {
-              response.set_content(metrics(), monitor::kPrometheusContentType);
-            }));
 }
 
 }  // namespace plimsoll::server

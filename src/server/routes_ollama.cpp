@@ -1,5 +1,4 @@
 // What Ollama's clients ask beside text and vectors: its version, which models are here, and those that change models.
-#include <fmt/format.h>
 
 #include "api/ollama_models.hpp"
 #include "api/ollama_routes.hpp"

@@ -1,5 +1,4 @@
 // Reading the fleet again.
-#include <fmt/format.h>
 
 #include <algorithm>
 

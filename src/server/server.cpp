@@ -58,6 +58,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
   add_response_routes();
   add_embedding_routes();
   add_llama_routes();
+  add_tokenizer_routes();
   add_llama_model_routes();
   add_ollama_routes();
   add_plimsoll_routes();

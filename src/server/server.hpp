@@ -1,5 +1,5 @@
-// Server: a host's models over HTTP: OpenAI's and Anthropic's APIs, llama-server's conveniences, and our own view of
-// every byte. docs/server.md lists the routes.
+// Server: a host's models over HTTP: OpenAI's, Anthropic's, Ollama's and llama-server's APIs, and our own view of every
+// byte. docs/server.md lists the routes.
 #pragma once
 #include <functional>
 #include <memory>

@@ -95,6 +95,7 @@ struct Server::Impl {
                                const std::shared_ptr<Peer>& client);
   void charge_tokens(const httplib::Request& request, std::size_t tokens);
   void add_llama_routes();
+  void add_tokenizer_routes();  // routes_llama.cpp
   void add_llama_model_routes();
   void add_llama_refusals();
   void add_llama_slot_routes();
@@ -126,7 +127,7 @@ struct Server::Impl {
   [[nodiscard]] Work handler(CountedWork work, std::function<Counted(const httplib::Request&)> count = {});
   // What of a request was ignored: into a header, the counters and the log.
   void tell_ignored(const api::UnknownFields& unknown, const httplib::Request& request, httplib::Response& response);
-  // What the library answers by itself: no such route, another method, a body too large, a request that is none.
+  // What the library answers by itself: no such route, another method, a body too large, what is not HTTP.
   void explain_failure(const httplib::Request& request, httplib::Response& response) const;
   // For requests that need a model: counted, and refused where too many are at work, or its key may have no more. Who
   // has the last bytes of an answer may ask again at once: it is counted no more by then.

@@ -14,7 +14,7 @@ class SlotFiles {
   SlotFiles(std::filesystem::path folder, const ApiKeys& keys) : folder_(std::move(folder)), keys_(keys) {}
 
   [[nodiscard]] bool any() const noexcept { return !folder_.empty(); }
-  // Throws api::Problem: 501 where no folder was given, 400 where the name is none.
+  // Throws api::Problem: 501 where no folder was given, 400 where the name is not one of a file.
   [[nodiscard]] std::filesystem::path path_of(const std::string& name, const std::string& owner) const;
 
  private:

@@ -1,6 +1,5 @@
 #include "unheld_schemas.hpp"
 
-#include <algorithm>
 #include <chrono>
 
 #include "api/answer_check.hpp"

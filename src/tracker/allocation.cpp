@@ -14,8 +14,8 @@ thread_local Allocation* innermost = nullptr;
 // many, merging two lists of charges allocates nothing.
 constexpr std::size_t kMostTags = 8;
 
-void add(std::vector<Charge>& charges, const memory::Tag& tag, Bytes bytes) {
-  const auto found = std::ranges::find(charges, tag, &Charge::tag);
+void add(std::vector<ChargedBytes>& charges, const memory::Tag& tag, Bytes bytes) {
+  const auto found = std::ranges::find(charges, tag, &ChargedBytes::tag);
   if (found == charges.end()) {
     charges.push_back({.tag = tag, .bytes = bytes});
   } else {
@@ -37,7 +37,7 @@ std::expected<void, memory::Refusal> Allocation::acquire() {
   charges_.reserve(kMostTags);
   Bytes missing = bytes_;
   if (outer_ != nullptr) {
-    for (Charge& charge : outer_->charges_) {
+    for (ChargedBytes& charge : outer_->charges_) {
       if (charge.tag.device != tag_.device) continue;
       const Bytes drawn = std::min(charge.bytes, missing);
       add(charges_, charge.tag, drawn);
@@ -55,33 +55,33 @@ std::expected<void, memory::Refusal> Allocation::acquire() {
 }
 
 void Allocation::placed() const noexcept {
-  for (const Charge& charge : charges_) capacity_.placed(charge.tag, charge.bytes);
+  for (const ChargedBytes& charge : charges_) capacity_.placed(charge.tag, charge.bytes);
 }
 
-std::vector<Charge> Allocation::charges_for_buffer(std::vector<Charge> inner) noexcept {
+std::vector<ChargedBytes> Allocation::charges_for_buffer(std::vector<ChargedBytes> inner) noexcept {
   if (inner.empty()) return std::exchange(charges_, {});
-  for (const Charge& charge : charges_) add(inner, charge.tag, charge.bytes);
+  for (const ChargedBytes& charge : charges_) add(inner, charge.tag, charge.bytes);
   charges_.clear();
   return inner;
 }
 
 Bytes Allocation::held() const noexcept {
   Bytes sum;
-  for (const Charge& charge : charges_) sum += charge.bytes;
+  for (const ChargedBytes& charge : charges_) sum += charge.bytes;
   return sum;
 }
 
 // Never more than was drawn from it.
-void Allocation::take_back(Charge& charge) noexcept {
-  const auto own = std::ranges::find(charges_, charge.tag, &Charge::tag);
+void Allocation::take_back(ChargedBytes& charge) noexcept {
+  const auto own = std::ranges::find(charges_, charge.tag, &ChargedBytes::tag);
   if (own == charges_.end()) return;
   const Bytes back = std::min(charge.bytes, saturating_sub(bytes_, held()));
   own->bytes += back;
   charge.bytes -= back;
 }
 
-void Allocation::give_back(memory::AnyCapacity& capacity, std::vector<Charge>& charges) noexcept {
-  for (Charge& charge : charges) {
+void Allocation::give_back(memory::AnyCapacity& capacity, std::vector<ChargedBytes>& charges) noexcept {
+  for (ChargedBytes& charge : charges) {
     for (Allocation* request = innermost; request != nullptr; request = request->outer_) request->take_back(charge);
     if (charge.bytes > Bytes{}) capacity.release(charge.tag, charge.bytes);
   }

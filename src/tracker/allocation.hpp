@@ -10,7 +10,7 @@
 namespace plimsoll::tracker {
 
 // Bytes that stand in the ledger under a tag.
-struct Charge {
+struct ChargedBytes {
   memory::Tag tag;
   Bytes bytes;
 };
@@ -35,20 +35,20 @@ class Allocation {
   // The device has given what was asked for: tells the others.
   void placed() const noexcept;
   // The buffer exists: hands over the charges for it. `inner`: those that a nested request left with this buffer.
-  [[nodiscard]] std::vector<Charge> charges_for_buffer(std::vector<Charge> inner) noexcept;
+  [[nodiscard]] std::vector<ChargedBytes> charges_for_buffer(std::vector<ChargedBytes> inner) noexcept;
   // Of a buffer that is gone. What it drew from a request that is still on its way goes back there.
-  static void give_back(memory::AnyCapacity& capacity, std::vector<Charge>& charges) noexcept;
+  static void give_back(memory::AnyCapacity& capacity, std::vector<ChargedBytes>& charges) noexcept;
 
  private:
   [[nodiscard]] Bytes held() const noexcept;
-  void take_back(Charge& charge) noexcept;
+  void take_back(ChargedBytes& charge) noexcept;
 
   memory::AnyCapacity& capacity_;
   memory::Tag tag_;
   Bytes bytes_;
   Allocation* outer_;  // the request of this thread that this one is nested in
   bool refused_inside_ = false;
-  std::vector<Charge> charges_;  // what is held and no buffer stands for yet, each tag once
+  std::vector<ChargedBytes> charges_;  // what is held and no buffer stands for yet, each tag once
 };
 
 }  // namespace plimsoll::tracker

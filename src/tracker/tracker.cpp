@@ -37,7 +37,7 @@ bool is_several_devices(ggml_backend_buffer_type_t type) {
 
 // What stands in the ledger for a buffer.
 struct Tracker::Placed {
-  std::vector<Charge> charges;
+  std::vector<ChargedBytes> charges;
   bool charged = true;  // false: page cache
 };
 
@@ -208,10 +208,10 @@ void Tracker::before_free(ggml_backend_buffer_t buffer) noexcept {
   if (place.empty()) return;  // ggml's empty placeholders, and what was there before us
   Placed& placed = place.mapped();
   if (placed.charged) {
-    for (const Charge& charge : placed.charges) capacity_.leaving(charge.tag, charge.bytes);
+    for (const ChargedBytes& charge : placed.charges) capacity_.leaving(charge.tag, charge.bytes);
     Allocation::give_back(capacity_, placed.charges);
   } else {
-    for (const Charge& charge : placed.charges) ledger_.forget_uncharged(charge.tag, charge.bytes);
+    for (const ChargedBytes& charge : placed.charges) ledger_.forget_uncharged(charge.tag, charge.bytes);
   }
 }
 

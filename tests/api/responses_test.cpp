@@ -69,8 +69,8 @@ TEST(ResponsesTest, WhatIsRefusedIsNamed) {
   };
   EXPECT_EQ(read_response(request(R"(, "previous_response_id": "resp_1")")).writer->whole({})["previous_response_id"],
             "resp_1");
-  refuse(R"(, "conversation": "c")", "conversation", "conversations are not stored");
-  refuse(R"(, "prompt": {"id": "p"})", "prompt", "nothing is stored");
+  refuse(R"(, "conversation": "c")", "conversation", "'previous_response_id'");
+  refuse(R"(, "prompt": {"id": "p"})", "prompt", "not kept");
   expect_problem("input", "is missing", [] { return read_response(Json::object()); });
   const auto item = [](const char* text) {
     return [text] { return read_response({{"input", Json::array({Json::parse(text)})}}); };
@@ -84,7 +84,7 @@ TEST(ResponsesTest, WhatIsRefusedIsNamed) {
   const UnknownFields strict(UnknownRule::refuse);
   expect_problem("input[0].x", "unknown field", item(R"({"role": "user", "content": "a", "x": 1})"));
   refuse(R"(, "surprise": 1)", "surprise", "unknown field 'surprise'");
-  refuse(R"(, "background": true)", "background", "nothing is stored");
+  refuse(R"(, "background": true)", "background", "comes at once");
   refuse(R"(, "truncation": "auto")", "truncation", "as it is");
   refuse(R"(, "include": ["file_search_call.results"])", "include=file_search_call.results", "is not here");
   refuse(R"(, "tools": [{"type": "web_search"}])", "tools[0].type=web_search", "not run here");

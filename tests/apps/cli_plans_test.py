@@ -167,6 +167,15 @@ class Plans(Cli):
         self.assertEqual(context(), 768)
         self.assertEqual(context("-c", "1024"), 1024)
 
+    def test_what_is_unknown_in_the_configuration_file_is_named_with_the_file(self):
+        file = self.path / "config/plimsoll/config.toml"
+        file.parent.mkdir(parents=True)
+        for text, unknown in (("[plan]\ncontext-size = 768\n", "key 'plan.context-size'"), ('line = ["CPU=1GiB"]\n', "key 'line'"),
+                              ("[plans]\nctx-size = 768\n", "section 'plans'")):
+            file.write_text(text)
+            _, err = self.run_it("plan", "-m", LLAMA, status=USAGE)
+            self.assertIn(f"the configuration file '{file}' has an unknown {unknown}", err)
+
 
 class Prompts(Cli):
     """Where a prompt comes from, and what models are called."""

@@ -50,6 +50,22 @@ class Calibrates(Cli):
         self.assertEqual(self.runtime()[1], {"estimated"})
 
 
+class Benches(Cli):
+    def bench(self, *arguments, **options):
+        return self.run_it("bench", "-m", LLAMA, *SMALL, *arguments, **options)
+
+    def test_the_json_has_each_repetition(self):
+        said = json.loads(self.bench("-p", 8, "-n", 4, "-r", 2, "--json")[0])
+        self.assertEqual(said["schema"], "plimsoll.bench/1")
+        self.assertEqual([(test["test"], len(test["tokens_per_s"])) for test in said["tests"]], [("pp8", 2), ("tg4", 2)])
+
+    def test_what_means_nothing_is_named_with_what_is_right(self):
+        for flag, value in (("--n-prompt", 0), ("--n-gen", -1), ("--n-gen", 2147483647), ("--repetitions", 0)):
+            with self.subTest(flag):
+                _, err = self.bench(flag, value, status=USAGE)
+                self.assertRegex(err, rf"{flag}.* {value} not in range")
+
+
 class Embeds(Cli):
     QWEN = str(MODELS / "qwen3-dense.gguf")
 
@@ -109,6 +125,8 @@ class Embeds(Cli):
         _, err = self.run_it("rerank", "-m", LLAMA, *SMALL, "-q", "a", "-d", "b", status=USAGE)
         self.assertIn("classification head", err)
         self.run_it("rerank", "-m", self.QWEN, *SMALL, "-d", "b", status=USAGE)
+        _, err = self.run_it("rerank", "-m", self.QWEN, *SMALL, "-q", "a", "-d", "b", "--top-n", -3, status=USAGE)
+        self.assertRegex(err, "--top-n.* -3 not in range")
 
 
 class Tokenizes(Cli):

@@ -235,7 +235,7 @@ TEST_F(CApiOwnSampler, WhatBreaksTheListIsNamedAndChoosesNothing) {
   });
   expect_broken("token 2147483647 was not among", [](auto& it) { return it.list[3].token = 2147483647; });
   expect_broken("token -1 was not among", [](auto& it) { return it.list[3].token = -1; });
-  expect_broken("is no number", [](auto& it) {
+  expect_broken("is not a number", [](auto& it) {
     it.list[3].logit = std::nanf("");
     return 0;
   });

@@ -43,7 +43,7 @@ TEST(SamplingParamsTest, WhatMeansNothingIsNamed) {
   expect_refused("dry_base", [](SamplingParams& p) { p.dry_base = 0.5F; });
   expect_refused("dry_allowed_length", [](SamplingParams& p) { p.dry_allowed_length = -1; });
   expect_refused("sequence breaker", [](SamplingParams& p) { p.dry_sequence_breakers = {""}; });
-  expect_refused("there is no mirostat 3", [](SamplingParams& p) { p.mirostat = 3; });
+  expect_refused("mirostat cannot be 3", [](SamplingParams& p) { p.mirostat = 3; });
   expect_refused("mirostat_tau", [](SamplingParams& p) { p.mirostat_tau = -1; });
   expect_refused("mirostat_eta", [&](SamplingParams& p) { p.mirostat_eta = nan; });
   expect_refused("adaptive_target", [](SamplingParams& p) { p.adaptive_target = 1.5F; });

@@ -199,7 +199,7 @@ TEST(DispatcherFailuresTest, WhatCouldNotBePlannedIsFailedFromTheStart) {
   const Dispatcher::Time now{};
   dispatcher.load_failed("a", now, Error(ErrorCode::model_unusable, "there is no such file"));
   (void)dispatcher.ask("a", WhenBusy::wait);
-  const std::vector<Decision> decisions = dispatcher.decide(FreeCapacity({}, {}), LeastRecentlyUsed{}, now);
+  const std::vector<Decision> decisions = dispatcher.decide(FreeCapacity({}, {}), Balanced{}, now);
   ASSERT_EQ(decisions.size(), 2U);
   EXPECT_EQ(std::get<Moved>(decisions[0]).to, ModelState::failed);
   const auto& refusal = std::get<Refuse>(decisions[1]);
@@ -225,7 +225,7 @@ TEST(DispatcherFailuresTest, ALoadIsWantedByWhoWaitsForItAndByWhoAskedForNoSlotU
   plan::ModelPlan plan;
   plan.name = "a";
   const FreeCapacity capacity({plan}, {});
-  const auto decide = [&] { (void)dispatcher.decide(capacity, LeastRecentlyUsed{}, {}); };
+  const auto decide = [&] { (void)dispatcher.decide(capacity, Balanced{}, {}); };
   const TicketId slot = dispatcher.ask("a", WhenBusy::wait);
   decide();
   EXPECT_TRUE(dispatcher.is_wanted("a"));
@@ -256,12 +256,12 @@ TEST(DispatcherFailuresTest, WhereAPolicyThrowsWhoWasToGoStaysForWhoeverWaitsFor
   device.budget = memory::Budget{.bytes = Bytes{100}};
   const FreeCapacity capacity(plans, {device});
   (void)dispatcher.ask("a", WhenBusy::wait);
-  (void)dispatcher.decide(capacity, LeastRecentlyUsed{}, {});
+  (void)dispatcher.decide(capacity, Balanced{}, {});
   dispatcher.warming("a");
   dispatcher.loaded("a", {}, std::chrono::milliseconds(1));
-  (void)dispatcher.decide(capacity, LeastRecentlyUsed{}, {});
+  (void)dispatcher.decide(capacity, Balanced{}, {});
   (void)dispatcher.ask("b", WhenBusy::wait);
-  (void)dispatcher.decide(capacity, LeastRecentlyUsed{}, {});
+  (void)dispatcher.decide(capacity, Balanced{}, {});
   ASSERT_EQ(dispatcher.state("a"), ModelState::draining);
   (void)dispatcher.ask("a", WhenBusy::wait);
   dispatcher.give_back("a", {});

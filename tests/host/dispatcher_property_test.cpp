@@ -29,7 +29,7 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheBudgetHolds, ()) {
   device.info.id = device::DeviceId{"GPU0"};
   device.budget = memory::Budget{.bytes = Bytes{kBudget}};
   const FreeCapacity capacity(plans, {device});
-  const LeastRecentlyUsed policy;
+  const Balanced policy;
   Dispatcher dispatcher(rules);
   Dispatcher::Time now{};
   std::set<TicketId> open;

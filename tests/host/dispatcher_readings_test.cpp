@@ -131,7 +131,7 @@ TEST(DispatcherReadingsTest, TheRefusalSaysWhoHoldsIt) {
   capacity.look_again(
       {device}, Moment{.free = {{gpu, 20_MiB}}, .others = {{gpu, 80_MiB}}, .promised_to_others = {}, .holdings = {}});
   (void)dispatcher.ask("a", WhenBusy::wait);
-  const auto decisions = dispatcher.decide(capacity, LeastRecentlyUsed{}, {});
+  const auto decisions = dispatcher.decide(capacity, Balanced{}, {});
   ASSERT_EQ(decisions.size(), 1U);
   const auto& refusal = std::get<Refuse>(decisions.front());
   EXPECT_EQ(refusal.why, "'a' does not fit now: " + format_bytes(60_MiB) + " needed on GPU0, where " +

@@ -37,7 +37,7 @@ class Trial final : public EvictionTrial {
 };
 
 std::optional<std::vector<std::string>> chosen(const std::vector<Candidate>& candidates, Trial trial,
-                                               const EvictionPolicy& policy = LeastRecentlyUsed{}) {
+                                               const EvictionPolicy& policy = Balanced{}) {
   return choose_victims(candidates, policy, kNow, trial);
 }
 
@@ -57,7 +57,7 @@ TEST(EvictionTest, OneThatSufficesGoesBeforeTwoThatAreMissedLess) {
 }
 
 TEST(EvictionTest, RegretIsLessTheLongerIdleTheFasterToLoadAndTheLowerThePriority) {
-  const LeastRecentlyUsed policy;
+  const Balanced policy;
   const double usual = policy.regret(candidate("a", seconds(10)), kNow);
   EXPECT_LT(policy.regret(candidate("a", seconds(20)), kNow), usual);
   EXPECT_GT(policy.regret(candidate("a", seconds(10), milliseconds(200)), kNow), usual);
@@ -89,7 +89,7 @@ TEST(EvictionTest, WhatIsNoNumberIsMissedMost) {
   all.push_back(candidate("y", seconds(1)));
   EXPECT_THAT(chosen(all, {std::vector<int>(all.size(), 10), 10}, Undecided{}).value(), ElementsAre("y"));
   EXPECT_THAT(chosen(all, {std::vector<int>(all.size(), 10), 20}, Undecided{}).value(), ElementsAre("y", "z"));
-  EXPECT_THAT(chosen(all, {std::vector<int>(all.size(), 10), 20}, LeastRecentlyUsed{}).value(),
+  EXPECT_THAT(chosen(all, {std::vector<int>(all.size(), 10), 20}, Balanced{}).value(),
               ElementsAre("m98", "m99"));
 }
 

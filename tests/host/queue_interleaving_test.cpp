@@ -177,7 +177,7 @@ TEST(QueueInterleavingTest, ThreadsThatAskForThreeModelsUnderABudgetForTwoAllGet
   Deaf observer;
   const std::map<std::string, std::uint64_t> sizes{{"a", 50}, {"b", 50}, {"c", 50}};
   Queue queue({{.name = "a", .slots = 2}, {.name = "b", .slots = 2}, {.name = "c", .slots = 2}}, capacity_of(sizes),
-              std::make_shared<LeastRecentlyUsed>(), 100, clock, observer);
+              std::make_shared<Balanced>(), 100, clock, observer);
   std::jthread loader([&](const std::stop_token& stop) {
     while (auto job = queue.next(stop)) {
       if (const auto* evict = std::get_if<Evict>(&job->task)) {

@@ -22,7 +22,7 @@ class QueueTest : public testing::Test {
   void open(const std::map<std::string, std::uint64_t>& sizes) {
     std::vector<ModelRules> rules;
     for (const auto& [name, bytes] : sizes) rules.push_back({.name = name});
-    queue.emplace(rules, capacity_of(sizes), std::make_shared<LeastRecentlyUsed>(), 100, clock, observer);
+    queue.emplace(rules, capacity_of(sizes), std::make_shared<Balanced>(), 100, clock, observer);
   }
   // What the Loader does, where it has something to load.
   void load() {
@@ -134,7 +134,7 @@ TEST_F(QueueTest, WhoIsTheLastOfItsComputeGroupIsSaid) {
         {.device = device::DeviceId{"GPU0"}, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = Bytes{5}});
   }
   queue.emplace(std::vector<ModelRules>{{.name = "a"}, {.name = "b"}, {.name = "c"}},
-                FreeCapacity(plans, {device_with(kBudget)}), std::make_shared<LeastRecentlyUsed>(), 100, clock,
+                FreeCapacity(plans, {device_with(kBudget)}), std::make_shared<Balanced>(), 100, clock,
                 observer);
   for (const char* model : {"a", "c"}) {
     queue->want(model);

@@ -300,7 +300,7 @@ class Scenario {
   std::vector<int> reloads_;
   std::optional<Dispatcher> dispatcher_;
   std::optional<FreeCapacity> capacity_;
-  LeastRecentlyUsed policy_;
+  Balanced policy_;
   Dispatcher::Time now_{};
   std::map<std::string, TicketId> tickets_;
 };

@@ -182,7 +182,7 @@ class WrongServers(RpcCase):
         self.assertIsNone(server.process.poll())
 
     def test_another_version_and_another_program(self):
-        for says, words in ((struct.pack("<QBBB25x", 28, 3, 6, 1), "version 3.6.1"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no RPC server of ggml")):
+        for says, words in ((struct.pack("<QBBB25x", 28, 3, 6, 1), "version 3.6.1"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not an RPC server of ggml")):
             server = SilentServer(says)
             self.addCleanup(server.close)
             for command in (("devices",), ("plan", "-m", MATE)):

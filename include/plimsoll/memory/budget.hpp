@@ -44,7 +44,7 @@ struct BudgetRequest {
 // the desktop, other processes' growth, fragmentation. The host has no budget unless one is asked for.
 inline constexpr Percent kDefaultAcceleratorBudget{90};
 
-// Shares of a budget, 0 to 1, from which on a monitor alerts. `warn` is below `high`.
+// Shares of a budget, above 0 and at most 1, from which on a monitor alerts. `warn` is not above `high`.
 struct Thresholds {
   double warn = 0.85;
   double high = 0.95;

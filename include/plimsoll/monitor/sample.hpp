@@ -46,8 +46,8 @@ struct StageSample {
   Bytes peak;  // of each buffer type, summed
 };
 
-// Whoever has entries in the ledger: a model, the compute buffers that a compute group shares ("group:main"),
-// "backends", "swap", "prompts", "vocabularies", "kept", "uploads", "records" (docs/monitoring.md).
+// Whoever has entries in the ledger: a model, the compute buffers that a compute group shares ("group:main"), what
+// backends keep of models that have left ("backends"), or one of the program's own (docs/monitoring.md lists them).
 struct OwnerSample {
   std::string name;
   std::vector<StageSample> stages{};    // by device and stage
