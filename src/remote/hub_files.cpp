@@ -27,7 +27,13 @@ std::string in_small_letters(std::string_view text) {
 
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
+// What a terminal would take for something else than a name is none.
+bool has_control_characters(std::string_view text) {
+  return std::ranges::any_of(text, [](unsigned char c) { return std::iscntrl(c) != 0; });
+}
+
 bool is_model(std::string_view path) {
+  if (has_control_characters(path)) return false;
   const std::string name = in_small_letters(last_part(path));
   constexpr std::array<std::string_view, 3> kOthers{"mmproj", "imatrix", "lora"};
   return name.ends_with(".gguf") &&

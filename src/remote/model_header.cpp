@@ -91,7 +91,8 @@ class HeaderReader {
   // A plan says whether the model fits: it must not stand on a length that is only said.
   void require_last_byte() {
     if (file_.header.size() == file_.length) return;
-    const Piece last = client_.read(url_, file_.length - 1, 1);
+    const Piece last = client_.read(url_, file_.length - 1, 1, HttpClient::WithoutRanges::nothing);
+    if (!last.has_ranges) unreadable(url_, "the server gives pieces of its beginning, and none of its end");
     if (last.bytes.size() != 1 || last.length != file_.length)
       unreadable(url_, fmt::format("the server says that it has {} bytes, and does not have them", file_.length));
   }

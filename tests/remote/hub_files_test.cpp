@@ -31,7 +31,8 @@ TEST(HubFilesTest, ModelsBySizeAndPartsOfASplitAsOne) {
     }
     return http_answer("200 OK", R"([{"type":"directory","path":"big","size":0},
       {"type":"file","path":"README.md","size":9},{"type":"file","path":"mmproj-F16.gguf","size":7},
-      {"type":"file","path":"m.imatrix.gguf","size":7},{"type":"file","path":"big/m-00001-of-00002.gguf","size":50}])",
+      {"type":"file","path":"m.imatrix.gguf","size":7},{"type":"file","path":"\u001b[2Jm.gguf","size":7},
+      {"type":"file","path":"big/m-00001-of-00002.gguf","size":50}])",
                        second);
   });
   second = "Link: <" + server.url("/api/models/o/r/tree/main?cursor=x") + ">; rel=\"next\"\r\n";

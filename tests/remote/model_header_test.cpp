@@ -124,6 +124,14 @@ TEST_F(ModelHeaderTest, ALieAboutTheLengthIsSeen) {
           }));
 }
 
+// It would send all of the model, which nobody asked for.
+TEST_F(ModelHeaderTest, AServerThatSendsEverythingForTheLastByteIsLeft) {
+  const std::string model = large_model() + std::string(16U << 20U, 'x');
+  refuses(ErrorCode::io, "none of its end", ScriptedServer([&](const ScriptedRequest& r) {
+            return r.range()->from == model.size() - 1 ? http_answer("200 OK", model) : piece_of(model, r);
+          }));
+}
+
 TEST_F(ModelHeaderTest, WhatIsNoModelIsSaid) {
   const auto page = [](const ScriptedRequest& r) { return piece_of("<html>sign in</html>", r); };
   refuses(ErrorCode::model_unusable, "not a GGUF file", ScriptedServer(page));
