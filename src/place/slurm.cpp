@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "serving_names.hpp"
 #include "shell.hpp"
@@ -193,6 +194,9 @@ std::vector<std::string> what_slurm_cannot_take(const ServedCluster& served) {
   for (const Node& node : served.cluster.nodes) {
     if (node.cpus == 0)
       wrong.push_back(fmt::format("node '{}' has no 'cpus', and Slurm would take it to have one", node.name));
+    constexpr std::string_view kDefault = "default";
+    if (std::ranges::equal(node.name, kDefault, [](char a, char b) { return (a | 0x20) == b; }))
+      wrong.push_back(fmt::format("'{}' is no node to Slurm, but what holds for all nodes behind it", node.name));
   }
   std::set<unsigned> most;
   for (const Node& node : served.cluster.nodes) most.insert(node.cpus);
