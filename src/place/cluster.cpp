@@ -46,8 +46,8 @@ void check_host_name(const Node& node, std::map<std::string, std::string>& by_ad
 void check_device_name(const Device& device, const Node& node, std::vector<std::string>& wrong) {
   const std::string name = in_small_letters(device.name);
   if (name == "cpu" || name == "none") {
-    wrong.push_back(fmt::format("'{}' of node '{}' is no device: of the node's own memory 'host' tells", device.name,
-                                node.name));
+    wrong.push_back(
+        fmt::format("'{}' of node '{}' is no device: of the node's own memory 'host' tells", device.name, node.name));
   } else if (device.name.empty() || !has_only(device.name, "-_.:[]()")) {
     wrong.push_back(
         fmt::format("'{}' of node '{}' is not the name of one device, such as CUDA0", device.name, node.name));

@@ -87,8 +87,8 @@ void start_library() {
 
 // One question and its answer, as the library hands it out.
 struct HttpClient::Exchange {
-  // Bytes that are kept of a file that is sent from its beginning, and of the piece that was asked for. What comes behind
-  // them ends the transfer, as does what an error says: nobody reads it.
+  // Bytes that are kept of a file that is sent from its beginning, and of the piece that was asked for. What comes
+  // behind them ends the transfer, as does what an error says: nobody reads it.
   std::size_t most_of_whole = 0;
   std::size_t most_of_piece = 0;
   std::stop_token stop;

@@ -96,9 +96,8 @@ TEST_F(HttpClientTest, PackedBytesAreNotTakenForTheFiles) {
     });
     expect_error(ErrorCode::io, "Content-Encoding: gzip", [&] { (void)client.read(server.url("/m"), 0, 4); });
   }
-  const ScriptedServer plain([&](const ScriptedRequest& r) {
-    return piece_of(bytes, r, "Content-Encoding: identity\r\n");
-  });
+  const ScriptedServer plain(
+      [&](const ScriptedRequest& r) { return piece_of(bytes, r, "Content-Encoding: identity\r\n"); });
   EXPECT_EQ(text_of(client.read(plain.url("/m"), 0, 4)), "0123");
 }
 
