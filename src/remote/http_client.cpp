@@ -181,7 +181,9 @@ std::string why_status(long status, const Hub& hub) {
   switch (status) {
     case 401:
     case 403:
-      return hub.token.empty() ? "it is not open to everybody (set HF_TOKEN to a token of the hub that may read it)"
+      // The hub says 401 of what does not exist, too.
+      return hub.token.empty() ? "it does not exist, or is not open to everybody (then set HF_TOKEN to a token of the "
+                                 "hub that may read it)"
                                : "the token of HF_TOKEN may not read it, or it does not exist";
     case 404:
       return "there is nothing at this address";

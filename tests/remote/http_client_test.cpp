@@ -145,9 +145,10 @@ TEST_F(HttpClientTest, WhatGoesOnFailingIsSaidWithTheAddress) {
 
 TEST_F(HttpClientTest, ATokenGoesToTheHubAloneAndNotWhereItRedirectsTo) {
   const ScriptedServer store([&](const ScriptedRequest& r) { return piece_of(bytes, r); });
-  const ScriptedServer hub([&](const ScriptedRequest&) {
+  const ScriptedServer hub([&](const ScriptedRequest& r) {
+    const std::string host = r.path() == "/beside" ? "127.0.0.1" : "localhost";  // another host, or another port
     return http_answer("302 Found", "",
-                       "Location: " + store.url("/blob", "localhost") + "\r\nETag: \"of the redirect\"\r\n");
+                       "Location: " + store.url("/blob", host) + "\r\nETag: \"of the redirect\"\r\n");
   });
   HttpClient with_token({.hub = {.endpoint = hub.url(""), .token = "hf_secret"}});
   const Piece piece = with_token.read(hub.url("/o/r/resolve/main/m.gguf"), 0, 4);
@@ -157,11 +158,15 @@ TEST_F(HttpClientTest, ATokenGoesToTheHubAloneAndNotWhereItRedirectsTo) {
   EXPECT_EQ(store.requests().at(0).header("authorization"), "");
   (void)with_token.read(store.url("/m"), 0, 4);
   EXPECT_EQ(store.requests().at(1).header("authorization"), "");
+  (void)with_token.read(hub.url("/beside"), 0, 4);
+  EXPECT_EQ(hub.requests().at(1).header("authorization"), "Bearer hf_secret");
+  EXPECT_EQ(store.requests().at(2).header("authorization"), "");
 }
 
 TEST_F(HttpClientTest, WhatIsNotOpenSaysWhatToDo) {
   const ScriptedServer hub([](const ScriptedRequest&) { return http_answer("401 Unauthorized", ""); });
-  expect_error(ErrorCode::io, "set HF_TOKEN", [&] { (void)client.read(hub.url("/m"), 0, 1); });
+  expect_error(ErrorCode::io, "does not exist, or is not open to everybody (then set HF_TOKEN",
+               [&] { (void)client.read(hub.url("/m"), 0, 1); });
   HttpClient with_token({.hub = {.endpoint = hub.url(""), .token = "hf_x"}});
   expect_error(ErrorCode::io, "the token of HF_TOKEN may not read it",
                [&] { (void)with_token.read(hub.url("/m"), 0, 1); });
