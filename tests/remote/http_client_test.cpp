@@ -147,8 +147,7 @@ TEST_F(HttpClientTest, ATokenGoesToTheHubAloneAndNotWhereItRedirectsTo) {
   const ScriptedServer store([&](const ScriptedRequest& r) { return piece_of(bytes, r); });
   const ScriptedServer hub([&](const ScriptedRequest& r) {
     const std::string host = r.path() == "/beside" ? "127.0.0.1" : "localhost";  // another host, or another port
-    return http_answer("302 Found", "",
-                       "Location: " + store.url("/blob", host) + "\r\nETag: \"of the redirect\"\r\n");
+    return http_answer("302 Found", "", "Location: " + store.url("/blob", host) + "\r\nETag: \"of the redirect\"\r\n");
   });
   HttpClient with_token({.hub = {.endpoint = hub.url(""), .token = "hf_secret"}});
   const Piece piece = with_token.read(hub.url("/o/r/resolve/main/m.gguf"), 0, 4);
