@@ -100,6 +100,9 @@ void render(const PlaceOptions& options, const host::ClusterFile& file, const pl
                                                             : options.renders(kKubernetes) ? place::ServedBy::kubernetes
                                                                                            : place::ServedBy::nodes));
   }
+  if (options.renders(kSlurm)) {
+    for (const std::string& sentence : place::waiting_for_cpus(served)) fmt::print(stderr, "plimsoll: {}\n", sentence);
+  }
   for (const auto& [name, files] : all) write_rendered(files, std::filesystem::path(options.folder) / name);
 }
 
