@@ -13,8 +13,8 @@ namespace plimsoll::place {
 // those that are in it no more. Throws Error{usage} where Slurm could not take it.
 [[nodiscard]] std::vector<RenderedFile> slurm_files(const ServedCluster& served);
 
-// A sentence for each node on which more is placed than it has cpus for: bytes are not all that Slurm counts, and it lets
-// jobs wait, or runs them elsewhere.
+// A sentence for each node on which more is placed than it has cpus for: bytes are not all that Slurm counts, and it
+// lets jobs wait, or runs them elsewhere.
 [[nodiscard]] std::vector<std::string> waiting_for_cpus(const ServedCluster& served);
 
 }  // namespace plimsoll::place

@@ -206,7 +206,8 @@ TEST(RenderingTest, MoreThreadsThanCpusAreSaid) {
   ServedCluster served = three_nodes();
   EXPECT_THAT(waiting_for_cpus(served), testing::IsEmpty());
   served.models[0].threads = 32;  // of chat, beside another one on rack1
-  EXPECT_THAT(waiting_for_cpus(served), ElementsAre(HasSubstr("on 'rack1' computes with 33 threads, and it has 32 cpus")));
+  EXPECT_THAT(waiting_for_cpus(served),
+              ElementsAre(HasSubstr("on 'rack1' computes with 33 threads, and it has 32 cpus")));
 }
 
 TEST(RenderingTest, AShellWordIsOneWord) {
