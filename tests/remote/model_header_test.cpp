@@ -124,6 +124,16 @@ TEST_F(ModelHeaderTest, ALieAboutTheLengthIsSeen) {
           }));
 }
 
+// Without pieces its word is all there is, but not whatever it says.
+TEST_F(ModelHeaderTest, ALengthThatNoFileHasIsNotBelieved) {
+  for (const char* length : {"1125899906842625", "9223372036854775807"}) {
+    refuses(ErrorCode::io, "no model has as many", ScriptedServer([&](const ScriptedRequest&) {
+              return "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::string(length) + "\r\n\r\n" +
+                     large_model();
+            }));
+  }
+}
+
 // It would send all of the model, which nobody asked for.
 TEST_F(ModelHeaderTest, AServerThatSendsEverythingForTheLastByteIsLeft) {
   const std::string model = large_model() + std::string(16U << 20U, 'x');
