@@ -84,13 +84,14 @@ void add_files(const std::string& url, const std::string& page, std::map<std::st
   }
 }
 
-// Whether a name says that its weights are of that type: "x-Q4_K_M.gguf", "x.q4_k_m.gguf", "Q4_K_M/x.gguf".
+// Whether a name says that its weights are of that type: "x-Q4_K_M.gguf", "x.q4_k_m.gguf", "x_Q4_K_M.gguf",
+// "Q4_K_M/x.gguf". Behind it no '_': "Q4_K" is another type.
 bool carries(std::string_view path, std::string_view type) {
   const std::string text = in_small_letters(path);
   const std::string wanted = in_small_letters(type);
   const auto is_edge = [&](std::size_t at) { return at >= text.size() || std::string_view("-./").contains(text[at]); };
   for (std::size_t at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + 1)) {
-    if ((at == 0 || is_edge(at - 1)) && is_edge(at + wanted.size())) return true;
+    if ((at == 0 || text[at - 1] == '_' || is_edge(at - 1)) && is_edge(at + wanted.size())) return true;
   }
   return false;
 }
