@@ -67,9 +67,8 @@ TEST(HubFilesTest, AnAnswerThatIsNoListIsSaid) {
 
 TEST(HubFilesTest, ATypeOfWeightsIsFoundInTheNames) {
   std::vector<HubModel> models;
-  for (const char* file :
-       {"m-Q4_K_M.gguf", "m-Q4_K_S.gguf", "m.q8_0.gguf", "IQ2/m-00001-of-00002.gguf", "m-UD-Q4_K_M.gguf",
-        "m_Q5_K_M.gguf"})
+  for (const char* file : {"m-Q4_K_M.gguf", "m-Q4_K_S.gguf", "m.q8_0.gguf", "IQ2/m-00001-of-00002.gguf",
+                           "m-UD-Q4_K_M.gguf", "m_Q5_K_M.gguf"})
     models.emplace_back().file = file;
   const auto of = [&](const std::string& file) { return files_of(named(models, {.repository = "o/r", .file = file})); };
   EXPECT_EQ(of("Q8_0"), std::vector<std::string>{"m.q8_0.gguf"});
