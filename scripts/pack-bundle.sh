@@ -38,7 +38,7 @@ done < <(dpkg-query --listfiles libc6:amd64 | grep -v '/gconv/\|/audit/')
 chmod 755 "$tree"/lib/glibc/{ld-linux-x86-64.so.2,libc.so.6}
 
 backends=$(echo "$libraries"/ggml/backends*)
-for file in "$backends"/libggml-cpu-*.so "$backends"/libggml-vulkan.so; do take "$file" "$tree/lib"; done
+for file in "$backends"/libggml-cpu-*.so "$backends"/libggml-{vulkan,rpc}.so; do take "$file" "$tree/lib"; done
 # Drivers of the machine use these as well; the launcher takes the newer one.
 shared=" libstdc++.so.6 libgcc_s.so.1 libgomp.so.1 libz.so.1 "
 for file in $(needed "$tree/libexec/plimsoll" "$tree"/lib/*.so); do

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -99,21 +100,31 @@ void render(const PlaceOptions& options, const host::ClusterFile& file, const pl
                                                             : options.renders(kKubernetes) ? place::ServedBy::kubernetes
                                                                                            : place::ServedBy::nodes));
   }
+  if (options.renders(kSlurm)) {
+    for (const std::string& sentence : place::waiting_for_cpus(served)) fmt::print(stderr, "plimsoll: {}\n", sentence);
+  }
   for (const auto& [name, files] : all) write_rendered(files, std::filesystem::path(options.folder) / name);
+}
+
+// Of a host, by what serves it. Slurm counts its memory in whole mebibytes, so that more than their sum must be free.
+Bytes with_server(const PlaceOptions& options, const host::ClusterFile& file, Bytes host) {
+  if (options.has_server_of_each()) host += file.serving.beside;
+  if (!options.renders(kSlurm)) return host;
+  const std::uint64_t mebibytes = (host.value() + (1_MiB).value() - 1) / (1_MiB).value();
+  return 1_MiB * mebibytes;
 }
 
 // The placement, and for what has no place in it what would make room.
 place::Placement place_models(const PlaceOptions& options, host::ClusterFile& file,
                               const std::vector<place::Placed>& before, plan::Planner& planner) {
-  const Bytes beside = options.has_server_of_each() ? file.serving.beside : Bytes{};
   for (place::Model& model : file.cluster.models) {
-    for (place::Need& need : model.needs) need.host += beside;
+    for (place::Need& need : model.needs) need.host = with_server(options, file, need.host);
   }
   place::Placement placement = place::place(file.cluster, before);
   if (placement.missing.empty()) return placement;
   host::add_other_needs(file, placement, planner);
   for (place::Model& model : file.cluster.models) {
-    for (place::OtherNeed& other : model.others) other.need.host += beside;
+    for (place::OtherNeed& other : model.others) other.need.host = with_server(options, file, other.need.host);
   }
   return place::place(file.cluster, before);
 }

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -43,6 +44,15 @@ Json error_json(ErrorCode code, const std::string& message, const Error::Numbers
 
 // Beyond any dry run over a slow link: each is a few hundred questions of some hundred bytes.
 constexpr std::chrono::minutes kMostTime{5};
+
+// JSON has no word for NaN and infinity: the child would be asked for something else.
+void require_numbers(const Json& value, const std::string& what, const std::string& about) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>()))
+    throw Error(ErrorCode::usage, fmt::format("'{}': {} is no number to compute with, and stands among its {}", about,
+                                              value.get<double>(), what));
+  if (!value.is_structured()) return;
+  for (const auto& [key, inner] : value.items()) require_numbers(inner, value.is_object() ? key : what, about);
+}
 
 // Every question needs the backends: the parent goes on meanwhile. What is wrong is said with the first answer.
 void start_ahead() {
@@ -159,7 +169,9 @@ Json DryRunProcess::ask(const Json& question, const std::string& about) {
 DryRun DryRunProcess::dry_run(const DryRunRequest& request) {
   choose_remote_devices();
   if (!remote_.is_well() && may_use_remote_device(request)) throw Error(ErrorCode::io, remote_.why);
-  return dry_run_from_json(ask({{"dry_run", to_json(request)}}, request.model.path).at("dry_run"));
+  Json question = to_json(request);
+  require_numbers(question, "parameters", request.model.path);
+  return dry_run_from_json(ask({{"dry_run", std::move(question)}}, request.model.path).at("dry_run"));
 }
 
 std::vector<DeviceView> DryRunProcess::devices() {

@@ -57,6 +57,13 @@ std::optional<Elf64_Ehdr> header_of(std::ifstream& file) {
 
 std::string our_loader() { return fs::path(own_loader()).filename().string(); }
 
+// Also by another name, as Debian's /usr/bin/ld.so.
+bool is_our_loader(const fs::path& file) {
+  std::error_code error;
+  const fs::path real = fs::canonical(file, error);
+  return !error && !our_loader().empty() && real.filename() == our_loader();
+}
+
 unsigned short our_machine() {
   std::ifstream file("/proc/self/exe", std::ios::binary);
   const auto header = header_of(file);
@@ -144,12 +151,17 @@ std::optional<std::string> why_not_preloaded(const fs::path& program) {
   fs::path file_name = program;
   for (int i = 0; i < kMostInterpreters; ++i) {
     std::ifstream file(file_name, std::ios::binary);
-    if (!file) return std::nullopt;  // it may be run and not read: then it is not judged
+    const std::string interpreter = file ? interpreter_of(file) : "";
+    if (!interpreter.empty()) {  // a script's own rights count for nothing
+      file_name = interpreter;
+      continue;
+    }
     if (auto why = why_privileged(file_name)) return why;
-    if (const auto header = header_of(file)) return why_not_elf(file, *header);
-    const std::string interpreter = interpreter_of(file);
-    if (interpreter.empty()) return std::nullopt;  // the shell runs what the kernel does not know
-    file_name = interpreter;
+    if (!file) return std::nullopt;  // it may be run and not read: then nothing else is judged
+    const auto header = header_of(file);
+    // The shell runs what the kernel does not know; the loader itself preloads into what it is told to run.
+    if (!header || is_our_loader(file_name)) return std::nullopt;
+    return why_not_elf(file, *header);
   }
   return std::nullopt;
 }

@@ -64,6 +64,7 @@ DeviceKind read_kind(const toml::table& table, Complaints& complaints) {
   reader.text("runtime", [&](const std::string& value) { set_bytes("runtime", kind.runtime.emplace(), value); });
   reader.read(table);
   require_keys(table, {"name", "plan-on"}, "kind", complaints);
+  if (table.contains("name") && kind.name.empty()) complaints.at(table.source(), "a kind has no name");
   if (kind.name == kHostKind) {
     complaints.at(table.source(),
                   fmt::format("'{}' is the kind of a node's own memory, and needs no table", kHostKind));
@@ -137,13 +138,16 @@ bool is_declared(const ClusterFile& file, const std::string& kind) {
 }
 
 // A size without a unit is one of bytes, which nobody means of a machine.
-void check_sizes(const place::Cluster& cluster, std::vector<std::string>& wrong) {
+void check_sizes(const ClusterFile& file, std::vector<std::string>& wrong) {
   const auto check = [&](const std::string& whose, Bytes size) {
     if (size > Bytes{} && size < 1_MiB)
       wrong.push_back(
           fmt::format("{} is {}; is its unit missing, as in \"{}GiB\"?", whose, format_bytes(size), size.value()));
   };
-  for (const place::Node& node : cluster.nodes) {
+  for (const DeviceKind& kind : file.kinds)
+    check(fmt::format("'runtime' of kind '{}'", kind.name), kind.runtime.value_or(Bytes{}));
+  check("'beside' of [serve]", file.serving.beside);
+  for (const place::Node& node : file.cluster.nodes) {
     check(fmt::format("'host' of node '{}'", node.name), node.host);
     for (const place::Device& device : node.devices)
       check(fmt::format("the budget of '{}' of node '{}'", device.name, node.name), device.budget);
@@ -178,7 +182,7 @@ void check_names(const ClusterFile& file, const toml::source_region& place, Comp
   place::Cluster cluster = file.cluster;
   for (place::Model& model : cluster.models) model.needs = {{}};  // they are not known yet
   std::vector<std::string> wrong = contradictions(cluster);
-  check_sizes(cluster, wrong);
+  check_sizes(file, wrong);
   if (file.models.empty()) wrong.emplace_back("there is no model in this cluster");
   if (cluster.nodes.empty()) wrong.emplace_back("there is no node in this cluster");
   // What no server would take of them.

@@ -17,6 +17,13 @@ bool has_only(std::string_view text, std::string_view others) {
   });
 }
 
+std::string in_small_letters(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
 // It becomes a file's name, and a word in the files of other programs.
 void check_host_name(const Node& node, std::map<std::string, std::string>& by_address,
                      std::vector<std::string>& wrong) {
@@ -26,13 +33,26 @@ void check_host_name(const Node& node, std::map<std::string, std::string>& by_ad
   }
   if (!has_only(node.name, "-_.") || !has_only(node.name.substr(0, 1), ""))
     wrong.push_back(fmt::format("the name of node '{}' is not a host's: letters, digits, '-', '_' and '.'", node.name));
-  if (node.address.empty()) return;
   if (!has_only(node.address, "-_.:") || node.address.starts_with('-'))
     wrong.push_back(fmt::format("the address of node '{}' cannot be '{}': letters, digits, '-', '_', '.' and ':'",
                                 node.name, node.address));
-  const auto [other, is_new] = by_address.emplace(node.address, node.name);
+  // Names of hosts are the same in any case.
+  const std::string& address = node.address.empty() ? node.name : node.address;
+  const auto [other, is_new] = by_address.emplace(in_small_letters(address), node.name);
   if (!is_new && other->second != node.name)
     wrong.push_back(fmt::format("nodes '{}' and '{}' have the same address", other->second, node.name));
+}
+
+// It becomes a word in a fleet file's budgets and devices, where some words mean something else.
+void check_device_name(const Device& device, const Node& node, std::vector<std::string>& wrong) {
+  const std::string name = in_small_letters(device.name);
+  if (name == "cpu" || name == "none") {
+    wrong.push_back(
+        fmt::format("'{}' of node '{}' is no device: of the node's own memory 'host' tells", device.name, node.name));
+  } else if (device.name.empty() || !has_only(device.name, "-_.:[]()")) {
+    wrong.push_back(
+        fmt::format("'{}' of node '{}' is not the name of one device, such as CUDA0", device.name, node.name));
+  }
 }
 
 void check_nodes(const Cluster& cluster, std::set<std::string>& names, std::set<std::string>& kinds,
@@ -44,6 +64,7 @@ void check_nodes(const Cluster& cluster, std::set<std::string>& names, std::set<
     std::set<std::string> devices;
     for (const Device& device : node.devices) {
       kinds.insert(device.kind);
+      check_device_name(device, node, wrong);
       if (!devices.insert(device.name).second)
         wrong.push_back(fmt::format("two devices of node '{}' are called '{}'", node.name, device.name));
       if (device.kind.empty())

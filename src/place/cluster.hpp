@@ -59,8 +59,8 @@ struct Cluster {
   friend bool operator==(const Cluster&, const Cluster&) = default;
 };
 
-// One sentence for each thing that contradicts itself: a name twice, a node that is named and does not exist, a need of
-// a kind that no node has, a use that is no amount. Empty: it can be placed.
+// One sentence for each thing that contradicts itself: a name or an address twice, a name that is none, a node that is
+// named and does not exist, a need of a kind that no node has, a use that is no amount. Empty: it can be placed.
 [[nodiscard]] std::vector<std::string> contradictions(const Cluster& cluster);
 
 }  // namespace plimsoll::place

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "serving_names.hpp"
 #include "shell.hpp"
@@ -92,18 +93,25 @@ Json asked(const char* path, int period_s, int failures) {
   return {{"httpGet", {{"path", path}, {"port", "http"}}}, {"periodSeconds", period_s}, {"failureThreshold", failures}};
 }
 
+// Of a command: "$(NAME)" would be a variable's value, and "$$" one "$".
+std::string word(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += c == '$' ? std::string("$$") : std::string(1, c);
+  return out;
+}
+
 Json container(const ServedCluster& served, const Alike& alike) {
   const Serving& serving = served.serving;
   Json arguments{
       "serve", fmt::format("{}/fleet.toml", kFleetFolder), "--host", "0.0.0.0", "--port", std::to_string(serving.port)};
-  for (const std::string& option : serving.options) arguments.push_back(option);
+  for (const std::string& option : serving.options) arguments.push_back(word(option));
   Json mounts = Json::array({{{"name", "fleet"}, {"mountPath", kFleetFolder}, {"readOnly", true}}});
   for (std::size_t f = 0; f < alike.served->folders.size(); ++f)
     mounts.push_back(
         {{"name", fmt::format("models-{}", f + 1)}, {"mountPath", alike.served->folders[f]}, {"readOnly", true}});
   return {{"name", "plimsoll"},
           {"image", serving.image},
-          {"command", Json::array({serving.program})},
+          {"command", Json::array({word(serving.program)})},
           {"args", arguments},
           {"ports", {{{"name", "http"}, {"containerPort", serving.port}}}},
           {"resources", resources(alike)},
@@ -171,11 +179,33 @@ std::string nodes_sh(const ServedCluster& served) {
   return out;
 }
 
+// A name of a host as Kubernetes takes it for its objects' (RFC 1123).
+bool is_object_name(std::string_view name, bool with_dots) {
+  const auto is_small = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  return !name.empty() && is_small(name.front()) && is_small(name.back()) &&
+         std::ranges::all_of(name, [&](char c) { return is_small(c) || c == '-' || (with_dots && c == '.'); });
+}
+
+std::vector<std::string> what_kubernetes_cannot_take(const ServedCluster& served) {
+  std::vector<std::string> wrong;
+  const Serving& serving = served.serving;
+  if (serving.image.empty()) wrong.emplace_back("[serve] has no 'image', of a container with `plimsoll` in it");
+  for (const Node& node : served.cluster.nodes) {
+    if (!is_object_name(node.name, true))
+      wrong.push_back(fmt::format("no node can be called '{}': small letters, digits, '-' and '.'", node.name));
+  }
+  if (!serving.name_space.empty() && !is_object_name(serving.name_space, false))
+    wrong.push_back(fmt::format("no namespace can be called '{}': small letters, digits and '-'", serving.name_space));
+  if (!serving.runtime_class.empty() && !is_object_name(serving.runtime_class, true))
+    wrong.push_back(
+        fmt::format("no runtime-class can be called '{}': small letters, digits, '-' and '.'", serving.runtime_class));
+  return wrong;
+}
+
 }  // namespace
 
 std::vector<RenderedFile> kubernetes_files(const ServedCluster& served) {
-  if (served.serving.image.empty())
-    require_none({"[serve] has no 'image', of a container with `plimsoll` in it"}, "Kubernetes");
+  require_none(what_kubernetes_cannot_take(served), "Kubernetes");
   const std::vector<Alike> all = alike_replicas(served);
   return {{.name = "models.yaml", .text = models_yaml(served, all)},
           {.name = "nodes.sh", .text = nodes_sh(served), .is_program = true}};

@@ -72,6 +72,13 @@ Json missing_json(const Missing& one) {
   return {{"model", one.model}, {"replica", one.replica}, {"ways_out", ways}};
 }
 
+// JSON would make a large amount of one below 0.
+std::uint64_t amount_of(const Json& one, const char* key) {
+  const Json& value = one.at(key);
+  if (!value.is_number_unsigned()) throw Json::type_error::create(302, "it is no amount", &value);
+  return value.get<std::uint64_t>();
+}
+
 }  // namespace
 
 std::string to_table(const Cluster& cluster, const Placement& placement) {
@@ -120,12 +127,12 @@ std::vector<Placed> placed_of_json(const std::string& text) {
     for (const Json& one : json.at("placed")) {
       const auto kind = one.at("kind").get<std::string>();
       out.push_back({.model = one.at("model").get<std::string>(),
-                     .replica = one.at("replica").get<unsigned>(),
+                     .replica = static_cast<unsigned>(amount_of(one, "replica")),
                      .node = one.at("node").get<std::string>(),
                      .device = one.at("device").is_null() ? "" : one.at("device").get<std::string>(),
                      .need = {.kind = kind == "host" ? "" : kind,
-                              .device = Bytes{one.at("device_bytes").get<std::uint64_t>()},
-                              .host = Bytes{one.at("host_bytes").get<std::uint64_t>()}}});
+                              .device = Bytes{amount_of(one, "device_bytes")},
+                              .host = Bytes{amount_of(one, "host_bytes")}}});
     }
     return out;
   } catch (const nlohmann::json::exception&) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "serving_names.hpp"
 #include "shell.hpp"
@@ -193,6 +194,9 @@ std::vector<std::string> what_slurm_cannot_take(const ServedCluster& served) {
   for (const Node& node : served.cluster.nodes) {
     if (node.cpus == 0)
       wrong.push_back(fmt::format("node '{}' has no 'cpus', and Slurm would take it to have one", node.name));
+    constexpr std::string_view kDefault = "default";
+    if (std::ranges::equal(node.name, kDefault, [](char a, char b) { return (a | 0x20) == b; }))
+      wrong.push_back(fmt::format("'{}' is no node to Slurm, but what holds for all nodes behind it", node.name));
   }
   std::set<unsigned> most;
   for (const Node& node : served.cluster.nodes) most.insert(node.cpus);
@@ -206,6 +210,24 @@ std::vector<std::string> what_slurm_cannot_take(const ServedCluster& served) {
 }
 
 }  // namespace
+
+std::vector<std::string> waiting_for_cpus(const ServedCluster& served) {
+  std::vector<std::string> out;
+  for (const Node& node : served.cluster.nodes) {
+    std::uint64_t threads = 0;
+    for (const Placed& one : served.placement.placed) {
+      if (one.node != node.name) continue;
+      const auto model = std::ranges::find(served.cluster.models, one.model, &Model::name);
+      threads += served.models[static_cast<std::size_t>(model - served.cluster.models.begin())].threads;
+    }
+    if (threads > node.cpus)
+      out.push_back(fmt::format(
+          "what is placed on '{}' computes with {} threads, and it has {} cpus: Slurm lets some of it wait, or runs it "
+          "elsewhere (a model's 'threads' are its job's cpus)",
+          node.name, threads, node.cpus));
+  }
+  return out;
+}
 
 std::vector<RenderedFile> slurm_files(const ServedCluster& served) {
   require_none(what_slurm_cannot_take(served), "Slurm");

@@ -1,5 +1,6 @@
 // slurm: a placement as jobs of Slurm, a server of one replica each.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "place/serving.hpp"
@@ -11,5 +12,9 @@ namespace plimsoll::place {
 // `plimsoll serve`. submit.sh: gives every replica of the placement its job, lets alone those that have it and cancels
 // those that are in it no more. Throws Error{usage} where Slurm could not take it.
 [[nodiscard]] std::vector<RenderedFile> slurm_files(const ServedCluster& served);
+
+// A sentence for each node on which more is placed than it has cpus for: bytes are not all that Slurm counts, and it
+// lets jobs wait, or runs them elsewhere.
+[[nodiscard]] std::vector<std::string> waiting_for_cpus(const ServedCluster& served);
 
 }  // namespace plimsoll::place

@@ -48,6 +48,14 @@ std::pair<std::string, std::string> at_query(std::string_view url) {
   return {std::string(url.substr(0, end)), std::string(url.substr(end))};
 }
 
+// A token that was read from a file may end with a line's end, which no header can hold.
+std::string without_blanks(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const std::size_t from = text.find_first_not_of(kBlanks);
+  if (from == std::string_view::npos) return {};
+  return std::string(text.substr(from, text.find_last_not_of(kBlanks) - from + 1));
+}
+
 bool is_owner_and_name(std::string_view text) {
   const std::size_t slash = text.find('/');
   return slash != std::string_view::npos && slash > 0 && slash + 1 < text.size() &&
@@ -66,7 +74,7 @@ Hub hub_of_environment() {
   if (origin_of(hub.endpoint).empty())
     throw Error(ErrorCode::usage,
                 fmt::format("HF_ENDPOINT is '{}', which is not an address (https://HOST)", hub.endpoint));
-  if (const char* token = std::getenv("HF_TOKEN"); token != nullptr) hub.token = token;
+  if (const char* token = std::getenv("HF_TOKEN"); token != nullptr) hub.token = without_blanks(token);
   return hub;
 }
 

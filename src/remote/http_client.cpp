@@ -20,11 +20,19 @@ namespace {
 constexpr int kTries = 3;
 constexpr long kMostRedirects = 8;
 constexpr long kConnectSeconds = 15;
+constexpr long kWhole = 200;
+constexpr long kPiece = 206;
 
 std::string trimmed(std::string_view text) {
   const std::size_t from = text.find_first_not_of(" \t\r\n");
   if (from == std::string_view::npos) return {};
   return std::string(text.substr(from, text.find_last_not_of(" \t\r\n") - from + 1));
+}
+
+std::string in_small_letters(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
 }
 
 std::optional<std::uint64_t> number(std::string_view text) { return parse_number<std::uint64_t>(text); }
@@ -57,6 +65,14 @@ std::string next_of(std::string_view link) {
   return {};
 }
 
+// "HTTP/1.1 206 Partial Content" -> 206.
+long status_in(std::string_view line) {
+  constexpr std::size_t kDigits = 3;
+  const std::size_t blank = line.find(' ');
+  if (blank == std::string_view::npos) return 0;
+  return static_cast<long>(number(line.substr(blank + 1, kDigits)).value_or(0));
+}
+
 void start_library() {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (started != CURLE_OK) throw Error(ErrorCode::internal, "libcurl does not start");
@@ -66,16 +82,21 @@ void start_library() {
 
 // One question and its answer, as the library hands it out.
 struct HttpClient::Exchange {
-  std::size_t most = 0;  // bytes that are kept; what comes behind them ends the transfer
+  // Bytes that are kept of a file that is sent from its beginning, and of the piece that was asked for. What comes
+  // behind them ends the transfer, as does what an error says: nobody reads it.
+  std::size_t most_of_whole = 0;
+  std::size_t most_of_piece = 0;
   std::stop_token stop;
   // Of the last answer: a redirect's is forgotten.
   long status = 0;
+  long answered = 0;  // the same, while the answer is on its way
   std::vector<std::byte> bytes;
   bool is_enough = false;
   std::optional<ContentRange> range;
   std::optional<std::uint64_t> content_length;
   std::string etag;
   std::string last_modified;
+  std::string encoding;
   std::string next;
   CURLcode result = CURLE_OK;
   std::array<char, CURL_ERROR_SIZE> reason{};
@@ -87,26 +108,35 @@ struct HttpClient::Exchange {
     content_length.reset();
     etag.clear();
     last_modified.clear();
+    encoding.clear();
     next.clear();
   }
 
   void take_header(std::string_view line) {
-    if (line.starts_with("HTTP/")) return begin_answer();
+    if (line.starts_with("HTTP/")) {
+      begin_answer();
+      answered = status_in(line);
+      return;
+    }
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) return;
-    std::string name(line.substr(0, colon));
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string name = in_small_letters(line.substr(0, colon));
     const std::string value = trimmed(line.substr(colon + 1));
     if (name == "content-range") range = content_range(value);
     if (name == "content-length") content_length = number(value);
     if (name == "etag") etag = value;
     if (name == "last-modified") last_modified = value;
+    if (name == "content-encoding") encoding = in_small_letters(value);
     if (name == "link") next = next_of(value);
+  }
+
+  [[nodiscard]] std::size_t most() const noexcept {
+    return answered == kWhole ? most_of_whole : answered == kPiece ? most_of_piece : 0;
   }
 
   // The sum of what the library gives and what is kept; less ends the transfer.
   std::size_t take_body(std::string_view piece) {
-    const std::size_t kept = std::min(piece.size(), most - bytes.size());
+    const std::size_t kept = std::min(piece.size(), most() - bytes.size());
     const auto* begin = reinterpret_cast<const std::byte*>(piece.data());
     bytes.insert(bytes.end(), begin, begin + kept);
     is_enough = kept < piece.size();
@@ -114,8 +144,7 @@ struct HttpClient::Exchange {
   }
 
   [[nodiscard]] bool may_pass() const {
-    if (is_enough) return false;
-    if (result == CURLE_OK) return status == 429 || status >= 500;
+    if (result == CURLE_OK || is_enough) return status == 429 || status >= 500;
     constexpr std::array kPassing{CURLE_COULDNT_CONNECT, CURLE_PARTIAL_FILE, CURLE_GOT_NOTHING, CURLE_SEND_ERROR,
                                   CURLE_RECV_ERROR,      CURLE_HTTP2,        CURLE_HTTP2_STREAM};
     return std::ranges::contains(kPassing, result);
@@ -147,7 +176,9 @@ std::string why_status(long status, const Hub& hub) {
   switch (status) {
     case 401:
     case 403:
-      return hub.token.empty() ? "it is not open to everybody (set HF_TOKEN to a token of the hub that may read it)"
+      // The hub says 401 of what does not exist, too.
+      return hub.token.empty() ? "it does not exist, or is not open to everybody (then set HF_TOKEN to a token of the "
+                                 "hub that may read it)"
                                : "the token of HF_TOKEN may not read it, or it does not exist";
     case 404:
       return "there is nothing at this address";
@@ -170,6 +201,7 @@ void HttpClient::attempt(const std::string& url, const std::string& range, Excha
   auto* handle = static_cast<CURL*>(handle_);
   curl_easy_reset(handle);  // connections are kept
   exchange.begin_answer();
+  exchange.answered = 0;
   const auto set = [&](CURLoption option, auto value) { (void)curl_easy_setopt(handle, option, value); };
   set(CURLOPT_URL, url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -184,7 +216,11 @@ void HttpClient::attempt(const std::string& url, const std::string& range, Excha
   if (!trusted.empty()) set(CURLOPT_CAINFO, trusted.c_str());
   const std::string agent = fmt::format("plimsoll/{}", version());
   set(CURLOPT_USERAGENT, agent.c_str());
-  if (!range.empty()) set(CURLOPT_RANGE, range.c_str());
+  if (range.empty()) {
+    set(CURLOPT_ACCEPT_ENCODING, "");  // any that the library unpacks
+  } else {
+    set(CURLOPT_RANGE, range.c_str());
+  }
   if (!options_.hub.token.empty() && origin_of(url) == origin_of(options_.hub.endpoint)) {
     set(CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BEARER));
     set(CURLOPT_XOAUTH2_BEARER, options_.hub.token.c_str());
@@ -215,32 +251,35 @@ void HttpClient::repeat(const std::string& url, const std::string& range, Exchan
   }
 }
 
-Piece HttpClient::read(const std::string& url, std::uint64_t from, std::uint64_t count) {
+Piece HttpClient::read(const std::string& url, std::uint64_t from, std::uint64_t count, WithoutRanges otherwise) {
   Exchange exchange;
-  exchange.most = from + count;  // without ranges it begins at the beginning
+  exchange.most_of_piece = count;
+  exchange.most_of_whole = otherwise == WithoutRanges::nothing ? 0 : from + count;
   repeat(url, fmt::format("{}-{}", from, from + count - 1), exchange);
   const auto fail = [&](const std::string& why) {
     throw Error(ErrorCode::io, fmt::format("'{}' cannot be read: {}", url, why));
   };
   if (exchange.status == 416) fail(fmt::format("it has no {} bytes", from + 1));
-  if (exchange.status != 200 && exchange.status != 206) fail(why_status(exchange.status, options_.hub));
+  if (exchange.status != kWhole && exchange.status != kPiece) fail(why_status(exchange.status, options_.hub));
+  // What it packs are pieces of the packed file: its length and its bytes are others.
+  if (!exchange.encoding.empty() && exchange.encoding != "identity")
+    fail(fmt::format("the server packs it (Content-Encoding: {})", exchange.encoding));
   Piece piece{.bytes = std::move(exchange.bytes),
-              .has_ranges = exchange.status == 206,
+              .has_ranges = exchange.status == kPiece,
               .length = exchange.content_length,
               .version = exchange.etag.empty() ? exchange.last_modified : exchange.etag};
   if (!piece.has_ranges) return piece;
   if (!exchange.range || exchange.range->from != from) fail("the server answers with other bytes than were asked for");
   piece.from = from;
   piece.length = exchange.range->length;
-  if (piece.bytes.size() > count) piece.bytes.resize(count);
   return piece;
 }
 
 HttpClient::Text HttpClient::text(const std::string& url, std::size_t longest) {
   Exchange exchange;
-  exchange.most = longest;
+  exchange.most_of_whole = longest;
   repeat(url, {}, exchange);
-  if (exchange.status != 200)
+  if (exchange.status != kWhole)
     throw Error(ErrorCode::io, fmt::format("'{}' cannot be read: {}", url, why_status(exchange.status, options_.hub)));
   if (exchange.is_enough)
     throw Error(ErrorCode::io, fmt::format("'{}' cannot be read: it is longer than {} bytes", url, longest));

@@ -37,9 +37,12 @@ class HttpClient {
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
+  enum class WithoutRanges { from_the_start, nothing };
   // Up to `count` bytes at `from`; fewer where the file ends or the server gives less at a time. From a server without
-  // ranges: the file's first from + count bytes. Throws Error{io} with the address and the reason, Error{cancelled}.
-  [[nodiscard]] Piece read(const std::string& url, std::uint64_t from, std::uint64_t count);
+  // ranges: the file's first from + count bytes, or nothing. Whatever the server sends, no more is kept. Throws
+  // Error{io} with the address and the reason, also for bytes that are packed (Content-Encoding); Error{cancelled}.
+  [[nodiscard]] Piece read(const std::string& url, std::uint64_t from, std::uint64_t count,
+                           WithoutRanges otherwise = WithoutRanges::from_the_start);
 
   struct Text {
     std::string text;

@@ -27,6 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kFirstPiece = 1U << 20U;       // most of a small vocabulary's header
 constexpr std::uint64_t kLongestHeader = 256U << 20U;  // the largest seen have 20 MiB
+constexpr std::uint64_t kLongestFile = std::uint64_t{1} << 50U;
 
 // What was asked of a server about one file.
 struct RemoteFile {
@@ -76,6 +77,8 @@ class HeaderReader {
 
   void take(Piece piece) {
     if (!piece.length) unreadable(url_, "the server does not say how long it is");
+    if (*piece.length > kLongestFile)
+      unreadable(url_, fmt::format("the server says that it has {} bytes, and no model has as many", *piece.length));
     if (*piece.length == 0)
       throw Error(ErrorCode::model_unusable, fmt::format("'{}' cannot be used: it is empty", url_));
     if (file_.length != 0 && (file_.length != *piece.length || file_.version != piece.version))
@@ -91,7 +94,8 @@ class HeaderReader {
   // A plan says whether the model fits: it must not stand on a length that is only said.
   void require_last_byte() {
     if (file_.header.size() == file_.length) return;
-    const Piece last = client_.read(url_, file_.length - 1, 1);
+    const Piece last = client_.read(url_, file_.length - 1, 1, HttpClient::WithoutRanges::nothing);
+    if (!last.has_ranges) unreadable(url_, "the server gives pieces of its beginning, and none of its end");
     if (last.bytes.size() != 1 || last.length != file_.length)
       unreadable(url_, fmt::format("the server says that it has {} bytes, and does not have them", file_.length));
   }

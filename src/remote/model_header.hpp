@@ -22,7 +22,7 @@ struct ModelHeader {
 // Where headers are kept, and how much of that.
 struct HeaderFolder {
   std::filesystem::path path;
-  std::size_t most = 64;  // of the addresses that were asked for last
+  std::size_t most = 256;  // of the addresses that were asked for last
 };
 
 // `url` is http:// or https://; the first file of a split stands for all of them. `progress` hears of every piece, with

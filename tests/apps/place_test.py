@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,11 @@ PROGRAM = sys.argv[1]
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BOSUN = ROOT / "models/demo/bosun-log.gguf"
 EXAMPLE = ROOT / "examples/cluster/cluster.toml"
+MIB = 2**20
+
+
+def in_whole_mebibytes(size):
+    return -(-size // MIB) * MIB
 
 
 class Place(unittest.TestCase):
@@ -82,13 +88,27 @@ class Place(unittest.TestCase):
         for old in ("gone.sbatch", "log-0.log"):
             (out / "slurm" / old).write_text("")
         jobs = self.place(self.write(good), "--render", "slurm,haproxy", "--write", out)
-        self.assertEqual(jobs["placed"][0]["host_bytes"], alone["placed"][0]["host_bytes"] + 8 * 2**20)
+        self.assertEqual(jobs["placed"][0]["host_bytes"], in_whole_mebibytes(alone["placed"][0]["host_bytes"] + 8 * MIB))
         self.assertEqual(sorted(f.name for f in (out / "slurm").iterdir()), ["gres.conf", "log-0.log", "log.sbatch", "nodes.conf", "submit.sh"])
         self.assertTrue(os.access(out / "slurm/submit.sh", os.X_OK))
         job = (out / "slurm/log.sbatch").read_text()
         self.assertIn(f"#SBATCH --mem={-(-jobs['placed'][0]['host_bytes'] // 2**20)}M\n", job)
         port = job.split("0) port=")[1].split(" ")[0]
         self.assertIn(f"server n-0 n:{port} check", (out / "haproxy/haproxy.cfg").read_text())
+
+    def test_what_slurm_counts_in_mebibytes_has_room_where_it_is_placed(self):
+        def written(host, *names):
+            models = "".join(f'[[model]]\npath = "{BOSUN}"\nname = "{name}"\nctx-size = 512\nkinds = ["host"]\n' for name in names)
+            return self.write(f'[serve]\nbeside = "8MiB"\n[[node]]\nname = "n"\nhost = "{host}"\ncpus = 2\n{models}')
+
+        out = self.path / "out"
+        each = self.place(written("1GiB", "a"))["placed"][0]["host_bytes"] + 8 * MIB
+        both_fit = 2 * in_whole_mebibytes(each) <= 2 * each
+        self.place(written(2 * each, "a", "b"), "--render", "slurm", "--write", out, status=0 if both_fit else 3)
+        room = int(re.search(r"RealMemory=(\d+)", (out / "slurm/nodes.conf").read_text())[1])
+        asked = [int(re.search(r"--mem=(\d+)M", job.read_text())[1]) for job in (out / "slurm").glob("*.sbatch")]
+        self.assertLessEqual(sum(asked), room)
+        self.assertGreater(len(asked), 0)
 
     def test_what_cannot_be_rendered_is_a_sentence(self):
         good = f'[[node]]\nname = "n"\nhost = "1GiB"\n[[model]]\npath = "{BOSUN}"\nctx-size = 512\nkinds = ["host"]\n'

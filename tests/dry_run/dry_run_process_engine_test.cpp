@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <limits>
 #include <random>
 
 #include "dry_run/dry_run_process.hpp"
@@ -62,6 +63,17 @@ TEST_F(DryRunProcessTest, ThrowsWhatTheChildThrew) {
 }
 
 // A context that a dry run made on a card lives as long as its process.
+TEST_F(DryRunProcessTest, NumbersThatAreNoneAreSaid) {
+  for (const float wrong : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
+    DryRunRequest request = request_for(test::arch_model("llama-dense"));
+    request.adapters = {{.path = "a.gguf", .scale = wrong}};
+    expect_error(ErrorCode::usage, "stands among its adapters", [&] { (void)dry_runs_.dry_run(request); });
+    request.adapters.clear();
+    request.model.tensor_split = {1, wrong};
+    expect_error(ErrorCode::usage, "stands among its tensor_split", [&] { (void)dry_runs_.dry_run(request); });
+  }
+}
+
 TEST_F(DryRunProcessTest, HasNoChildWhileItRests) {
   (void)dry_runs_.dry_run(request_for(test::arch_model("llama-dense")));
   ASSERT_TRUE(has_children());

@@ -111,6 +111,19 @@ class Starts(Guard):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("setuid", done.stderr)
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root makes programs of another user")
+    def test_a_setuid_script_has_its_interpreters_rights(self):
+        script = self.path / "script"
+        script.write_text(f"#!/bin/sh\n{PROGRAMS['no_engine']}\n")
+        os.chown(script, 65534, 65534)
+        script.chmod(0o4755)
+        self.assertIn("hello", self.guard(str(script), report=False).stdout)
+
+    def test_what_the_loader_is_told_to_run_is_guarded(self):
+        loader = re.search(r"interpreter: (\S+)\]", self.run_it(["readelf", "-lW", PROGRAMS["links"]]).stdout)[1]
+        done = self.guard(loader, PROGRAMS["links"], f"model@0={LLAMA}", "context=256", options=["--budget", "CPU=1KiB"])
+        self.assertIn("context null", done.stdout)
+
     def test_a_script_is_judged_by_its_interpreter(self):
         script = self.path / "script"
         script.write_text(f"#!/bin/sh\n{PROGRAMS['no_engine']}\n")

@@ -82,6 +82,13 @@ class Fakes(Guard):
         self.assertEqual(len(done.report["engines"]), 2)
         self.assertEqual({c["name"] for c in done.report["contexts"]}, {"fake/context", "fake-2/context"})
 
+    def test_an_engine_that_is_closed_and_opened_again_is_guarded_again(self):
+        done = self.fake(PROGRAMS["fake_engine"], PROGRAMS["fake_engine_too"], engine={"FAKE_REOPEN": "1"})
+        self.assertEqual(done.stdout.count("context made"), 4)
+        self.assertIn("end", done.stdout)
+        self.assertEqual(len(done.report["engines"]), 2)
+        self.assertEqual([c["state"] for c in done.report["contexts"]], ["freed"] * 4)
+
     def test_a_model_may_have_the_address_of_one_that_is_being_freed(self):
         done = self.fake(engine={"FAKE_RELOAD": "1"})
         self.assertIn("another model", done.stdout)

@@ -162,6 +162,12 @@ TEST(ClusterFileTest, WhatNoMachineIsCalledAndWhatNoServerTakes) {
   EXPECT_THAT(of("n", "a:b"), ElementsAre(HasSubstr("has a colon")));
   EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"200\"\n[[model]]\nkinds = [\"host\"]\npath = \"a.gguf\"\n"),
               ElementsAre(HasSubstr("'host' of node 'n' is 200 B; is its unit missing, as in \"200GiB\"?")));
+  EXPECT_THAT(wrong(std::string(kTwoNodes).replace(std::string_view(kTwoNodes).find("550MiB"), 6, "550") +
+                    "[serve]\nbeside = \"256\"\n"),
+              testing::UnorderedElementsAre(
+                  HasSubstr("'runtime' of kind 'h100' is 550 B; is its unit missing, as in \"550GiB\"?"),
+                  HasSubstr("'beside' of [serve] is 256 B; is its unit missing")));
+  EXPECT_THAT(wrong("[[kind]]\nname = \"\"\nplan-on = \"A\"\n"), Contains(HasSubstr("1: a kind has no name")));
   EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"1GiB\"\naddress = \"a;b\"\n[[model]]\nkinds = [\"host\"]\npath = "
                     "\"a.gguf\"\n"),
               ElementsAre(HasSubstr("the address of node 'n'")));

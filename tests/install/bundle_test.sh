@@ -27,7 +27,9 @@ on_cpu=(--device none -c 512 -t 1)
 for variant in x64 haswell zen4 sapphirerapids; do
   [ -e "$bundle/lib/libggml-cpu-$variant.so" ] || fail "the CPU variant $variant is missing"
 done
-[ -e "$bundle/lib/libggml-vulkan.so" ] || fail "the Vulkan backend is missing"
+for backend in vulkan rpc; do
+  [ -e "$bundle/lib/libggml-$backend.so" ] || fail "the backend $backend is missing"
+done
 for file in libc6 libllama0 libggml0 libstdc++6 libssl3t64; do
   [ -s "$bundle/share/licenses/$file/copyright" ] || fail "the licence of $file is missing"
 done
@@ -38,7 +40,9 @@ try() {
   shift
   "$@" doctor >"$work/doctor" 2>&1 || { cat "$work/doctor"; fail "$name: doctor"; }
   grep -qx 'tracker: enforcing' "$work/doctor" || { cat "$work/doctor"; fail "$name: the hook is not in the way"; }
-  grep -q '^backends: .*CPU' "$work/doctor" || { cat "$work/doctor"; fail "$name: no CPU backend"; }
+  for backend in CPU RPC; do
+    grep -q "^backends: .*\b$backend\b" "$work/doctor" || { cat "$work/doctor"; fail "$name: no backend $backend"; }
+  done
   "$@" plan -m "$model" "${on_cpu[@]}" >"$work/plan" 2>&1 || { cat "$work/plan"; fail "$name: plan"; }
   grep -q 'Verdict: fits' "$work/plan" || fail "$name: the plan does not fit"
   "$@" generate -m "$model" "${on_cpu[@]}" -p 'Day 12.' -n 20 --temp 0 >"$work/out" 2>"$work/err" ||

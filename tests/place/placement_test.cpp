@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "place/placement_text.hpp"
+
 #include "expect_error.hpp"
 
 namespace plimsoll::place {
@@ -164,6 +166,46 @@ TEST(PlacementTest, ContradictionsAreNamedTogether) {
   expect_error(ErrorCode::usage, "two nodes are called 'n'; 'a' names node 'nowhere'", [&] { (void)place(cluster); });
   expect_error(ErrorCode::usage, "of kind 'tpu', and no node has one", [&] { (void)place(cluster); });
   EXPECT_TRUE(place(Cluster{}).placed.empty());
+}
+
+// They become words of fleet files, in which these mean something else.
+TEST(PlacementTest, NamesThatAreNoDevicesAreSaid) {
+  for (const char* name : {"", "CUDA0,CUDA1", "a b", "CUDA0=1GiB", "a\nb", "\"a\""}) {
+    Cluster cluster{.nodes = {node("n", {24_GiB})}, .models = {model("a", 1_GiB)}};
+    cluster.nodes[0].devices[0].name = name;
+    EXPECT_THAT(contradictions(cluster), ElementsAre(HasSubstr("is not the name of one device"))) << name;
+  }
+  for (const char* name : {"none", "CPU", "cpu"}) {
+    Cluster cluster{.nodes = {node("n", {24_GiB})}, .models = {model("a", 1_GiB)}};
+    cluster.nodes[0].devices[0].name = name;
+    EXPECT_THAT(contradictions(cluster), ElementsAre(HasSubstr("of the node's own memory 'host' tells"))) << name;
+  }
+  Cluster cluster{.nodes = {node("n", {24_GiB})}, .models = {model("a", 1_GiB)}};
+  cluster.nodes[0].devices[0].name = "RPC0[10.0.0.2:50052]";
+  EXPECT_THAT(contradictions(cluster), testing::IsEmpty());
+}
+
+TEST(PlacementTest, OneHostUnderTwoNamesIsSaid) {
+  Cluster cluster{.nodes = {node("rack1", {24_GiB}), node("n2", {24_GiB})}, .models = {model("a", 1_GiB)}};
+  cluster.nodes[1].address = "RACK1";
+  EXPECT_THAT(contradictions(cluster), ElementsAre("nodes 'rack1' and 'n2' have the same address"));
+  cluster.nodes[1] = node("Rack1", {24_GiB});
+  EXPECT_THAT(contradictions(cluster), ElementsAre("nodes 'rack1' and 'Rack1' have the same address"));
+  cluster.nodes[0].address = "10.0.0.1";
+  EXPECT_THAT(contradictions(cluster), testing::IsEmpty());
+}
+
+TEST(PlacementTest, AmountsOfAnEarlierPlacementAreAmounts) {
+  const auto placed = [](const std::string& replica, const std::string& bytes) {
+    return R"({"schema": "plimsoll.placement/1", "placed": [{"model": "a", "node": "n", "device": null, "kind": "host",
+               "device_bytes": 0, "replica": )" +
+           replica + R"(, "host_bytes": )" + bytes + "}]}";
+  };
+  EXPECT_EQ(placed_of_json(placed("1", "5")).at(0).need.host, 5_B);
+  for (const char* wrong : {"-1", "1.5", "1e300", "\"1\"", "null", "18446744073709551616"}) {
+    expect_error(ErrorCode::usage, "it is not a placement", [&] { (void)placed_of_json(placed("0", wrong)); });
+    expect_error(ErrorCode::usage, "it is not a placement", [&] { (void)placed_of_json(placed(wrong, "5")); });
+  }
 }
 
 // A kind of which every device is down is a kind all the same.

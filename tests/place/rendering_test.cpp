@@ -79,6 +79,13 @@ TEST(RenderingTest, ManifestsOfKubernetes) {
   expect_golden("place/golden/kubernetes.txt", joined(kubernetes_files(three_nodes())));
 }
 
+// Kubernetes puts variables' values into commands.
+TEST(RenderingTest, WordsOfACommandStayAsTheyAreInKubernetes) {
+  ServedCluster served = three_nodes();
+  served.serving.options = {"--api-key", "a$$b$(HOME)"};
+  EXPECT_THAT(text_of(kubernetes_files(served), "models.yaml"), HasSubstr("\"a$$$$b$$(HOME)\"\n"));
+}
+
 TEST(RenderingTest, HaproxyBeforeNodesHasThoseThatHaveTheModel) {
   const std::string text = text_of(haproxy_files(three_nodes(), ServedBy::nodes), "haproxy.cfg");
   EXPECT_THAT(text, HasSubstr("    server rack1 10.0.0.1:8080 check\n    server rack2 10.0.0.2:8080 check\n"));
@@ -182,10 +189,25 @@ TEST(RenderingTest, WhatCannotBeRenderedIsASentence) {
   served.models[2].threads = 64;
   expect_error(ErrorCode::usage, "'embed' computes with 64 threads", [&] { (void)slurm_files(served); });
   served.serving.image.clear();
-  expect_error(ErrorCode::usage, "'image'", [&] { (void)kubernetes_files(served); });
+  served.serving.name_space = "Models";
+  served.serving.runtime_class = "nvidia-";
+  for (const char* words : {"'image'", "no namespace can be called 'Models'", "no runtime-class can be called 'nvidia"})
+    expect_error(ErrorCode::usage, words, [&] { (void)kubernetes_files(served); });
+  served.cluster.nodes[0].name = "Rack_1";
+  expect_error(ErrorCode::usage, "no node can be called 'Rack_1'", [&] { (void)kubernetes_files(served); });
+  served.cluster.nodes[0].name = "Default";
+  expect_error(ErrorCode::usage, "'Default' is no node to Slurm", [&] { (void)slurm_files(served); });
   served.placement.placed.clear();
   served.fleets.clear();
   expect_error(ErrorCode::usage, "no model has a place", [&] { (void)haproxy_files(served, ServedBy::nodes); });
+}
+
+TEST(RenderingTest, MoreThreadsThanCpusAreSaid) {
+  ServedCluster served = three_nodes();
+  EXPECT_THAT(waiting_for_cpus(served), testing::IsEmpty());
+  served.models[0].threads = 32;  // of chat, beside another one on rack1
+  EXPECT_THAT(waiting_for_cpus(served),
+              ElementsAre(HasSubstr("on 'rack1' computes with 33 threads, and it has 32 cpus")));
 }
 
 TEST(RenderingTest, AShellWordIsOneWord) {

@@ -43,6 +43,10 @@ TEST(AddressTest, TheEnvironmentNamesAnotherHubAndAToken) {
   setenv("HF_ENDPOINT", "mirror.example", 1);
   expect_error(ErrorCode::usage, "HF_ENDPOINT", [] { (void)hub_of_environment(); });
   unsetenv("HF_ENDPOINT");
+  setenv("HF_TOKEN", " hf_secret\r\n", 1);  // as $(cat token) of some shells has it
+  EXPECT_EQ(hub_of_environment().token, "hf_secret");
+  setenv("HF_TOKEN", "\n", 1);
+  EXPECT_EQ(hub_of_environment().token, "");
   unsetenv("HF_TOKEN");
   EXPECT_EQ(hub_of_environment(), Hub{});
 }

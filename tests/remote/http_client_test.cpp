@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+#include <string_view>
 #include <thread>
 
 #include "expect_error.hpp"
@@ -70,6 +72,63 @@ TEST_F(HttpClientTest, WhatFailsForAMomentIsTriedAgain) {
   EXPECT_EQ(server.requests().size(), 3U);
 }
 
+// The page of an error is longer than the piece that was asked for, and says nothing of the file.
+TEST_F(HttpClientTest, WhatFailsForAMomentMaySayManyWords) {
+  int asked = 0;
+  const ScriptedServer server([&](const ScriptedRequest& r) {
+    return ++asked < 3 ? http_answer("429 Too Many Requests", "<html>slow down</html>") : piece_of(bytes, r);
+  });
+  EXPECT_EQ(text_of(client.read(server.url("/m"), 0, 1)), "0");
+  EXPECT_EQ(server.requests().size(), 3U);
+}
+
+TEST_F(HttpClientTest, OfAServerWithoutPiecesNothingIsReadWhereNothingIsWanted) {
+  const ScriptedServer server([&](const ScriptedRequest&) { return http_answer("200 OK", bytes); });
+  const Piece piece = client.read(server.url("/m"), 2, 4, HttpClient::WithoutRanges::nothing);
+  EXPECT_FALSE(piece.has_ranges);
+  EXPECT_EQ(text_of(piece), "");
+}
+
+TEST_F(HttpClientTest, PackedBytesAreNotTakenForTheFiles) {
+  for (const char* status : {"200 OK", "206 Partial Content"}) {
+    const ScriptedServer server([&](const ScriptedRequest&) {
+      return http_answer(status, "0123", "Content-Range: bytes 0-3/16\r\ncONTENT-eNCODING: GZip\r\n");
+    });
+    expect_error(ErrorCode::io, "Content-Encoding: gzip", [&] { (void)client.read(server.url("/m"), 0, 4); });
+  }
+  const ScriptedServer plain(
+      [&](const ScriptedRequest& r) { return piece_of(bytes, r, "Content-Encoding: identity\r\n"); });
+  EXPECT_EQ(text_of(client.read(plain.url("/m"), 0, 4)), "0123");
+}
+
+TEST_F(HttpClientTest, APackedTextIsUnpacked) {
+  constexpr std::string_view kPacked(  // "[]"
+      "\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x8b\x8e\x05\x00\x29\xbb\x4c\x0d\x02\x00\x00\x00", 22);
+  const ScriptedServer server([&](const ScriptedRequest&) {
+    return http_answer("200 OK", std::string(kPacked), "Content-Encoding: gzip\r\n");
+  });
+  EXPECT_EQ(client.text(server.url("/list"), 100).text, "[]");
+}
+
+TEST_F(HttpClientTest, AHeadWithoutEndIsGivenUp) {
+  std::string head = "HTTP/1.1 206 Partial Content\r\n";
+  while (head.size() < (8U << 20U)) head += "X-Filling: " + std::string(1000, 'x') + "\r\n";
+  const ScriptedServer server([&](const ScriptedRequest&) { return head; });
+  expect_error(ErrorCode::io, server.url("/m"), [&] { (void)client.read(server.url("/m"), 0, 4); });
+}
+
+TEST_F(HttpClientTest, AServerThatSaysNothingIsGivenUp) {
+  std::promise<void> is_over;
+  const std::shared_future<void> over = is_over.get_future().share();
+  const ScriptedServer server([&](const ScriptedRequest&) {
+    over.wait();
+    return std::string();
+  });
+  HttpClient impatient({.silence = std::chrono::seconds(1)});
+  expect_error(ErrorCode::io, server.url("/m"), [&] { (void)impatient.read(server.url("/m"), 0, 4); });
+  is_over.set_value();
+}
+
 TEST_F(HttpClientTest, WhatGoesOnFailingIsSaidWithTheAddress) {
   const ScriptedServer broken([&](const ScriptedRequest& r) { return piece_of(bytes, r).substr(0, 20); });
   expect_error(ErrorCode::io, broken.url("/m"), [&] { (void)client.read(broken.url("/m"), 0, 8); });
@@ -86,9 +145,9 @@ TEST_F(HttpClientTest, WhatGoesOnFailingIsSaidWithTheAddress) {
 
 TEST_F(HttpClientTest, ATokenGoesToTheHubAloneAndNotWhereItRedirectsTo) {
   const ScriptedServer store([&](const ScriptedRequest& r) { return piece_of(bytes, r); });
-  const ScriptedServer hub([&](const ScriptedRequest&) {
-    return http_answer("302 Found", "",
-                       "Location: " + store.url("/blob", "localhost") + "\r\nETag: \"of the redirect\"\r\n");
+  const ScriptedServer hub([&](const ScriptedRequest& r) {
+    const std::string host = r.path() == "/beside" ? "127.0.0.1" : "localhost";  // another host, or another port
+    return http_answer("302 Found", "", "Location: " + store.url("/blob", host) + "\r\nETag: \"of the redirect\"\r\n");
   });
   HttpClient with_token({.hub = {.endpoint = hub.url(""), .token = "hf_secret"}});
   const Piece piece = with_token.read(hub.url("/o/r/resolve/main/m.gguf"), 0, 4);
@@ -98,11 +157,15 @@ TEST_F(HttpClientTest, ATokenGoesToTheHubAloneAndNotWhereItRedirectsTo) {
   EXPECT_EQ(store.requests().at(0).header("authorization"), "");
   (void)with_token.read(store.url("/m"), 0, 4);
   EXPECT_EQ(store.requests().at(1).header("authorization"), "");
+  (void)with_token.read(hub.url("/beside"), 0, 4);
+  EXPECT_EQ(hub.requests().at(1).header("authorization"), "Bearer hf_secret");
+  EXPECT_EQ(store.requests().at(2).header("authorization"), "");
 }
 
 TEST_F(HttpClientTest, WhatIsNotOpenSaysWhatToDo) {
   const ScriptedServer hub([](const ScriptedRequest&) { return http_answer("401 Unauthorized", ""); });
-  expect_error(ErrorCode::io, "set HF_TOKEN", [&] { (void)client.read(hub.url("/m"), 0, 1); });
+  expect_error(ErrorCode::io, "does not exist, or is not open to everybody (then set HF_TOKEN",
+               [&] { (void)client.read(hub.url("/m"), 0, 1); });
   HttpClient with_token({.hub = {.endpoint = hub.url(""), .token = "hf_x"}});
   expect_error(ErrorCode::io, "the token of HF_TOKEN may not read it",
                [&] { (void)with_token.read(hub.url("/m"), 0, 1); });

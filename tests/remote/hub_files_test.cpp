@@ -31,7 +31,8 @@ TEST(HubFilesTest, ModelsBySizeAndPartsOfASplitAsOne) {
     }
     return http_answer("200 OK", R"([{"type":"directory","path":"big","size":0},
       {"type":"file","path":"README.md","size":9},{"type":"file","path":"mmproj-F16.gguf","size":7},
-      {"type":"file","path":"m.imatrix.gguf","size":7},{"type":"file","path":"big/m-00001-of-00002.gguf","size":50}])",
+      {"type":"file","path":"m.imatrix.gguf","size":7},{"type":"file","path":"\u001b[2Jm.gguf","size":7},
+      {"type":"file","path":"big/m-00001-of-00002.gguf","size":50}])",
                        second);
   });
   second = "Link: <" + server.url("/api/models/o/r/tree/main?cursor=x") + ">; rel=\"next\"\r\n";
@@ -66,8 +67,8 @@ TEST(HubFilesTest, AnAnswerThatIsNoListIsSaid) {
 
 TEST(HubFilesTest, ATypeOfWeightsIsFoundInTheNames) {
   std::vector<HubModel> models;
-  for (const char* file :
-       {"m-Q4_K_M.gguf", "m-Q4_K_S.gguf", "m.q8_0.gguf", "IQ2/m-00001-of-00002.gguf", "m-UD-Q4_K_M.gguf"})
+  for (const char* file : {"m-Q4_K_M.gguf", "m-Q4_K_S.gguf", "m.q8_0.gguf", "IQ2/m-00001-of-00002.gguf",
+                           "m-UD-Q4_K_M.gguf", "m_Q5_K_M.gguf"})
     models.emplace_back().file = file;
   const auto of = [&](const std::string& file) { return files_of(named(models, {.repository = "o/r", .file = file})); };
   EXPECT_EQ(of("Q8_0"), std::vector<std::string>{"m.q8_0.gguf"});
@@ -75,7 +76,8 @@ TEST(HubFilesTest, ATypeOfWeightsIsFoundInTheNames) {
   EXPECT_EQ(of("Q4_K_M").size(), 2U);
   EXPECT_EQ(of("IQ2"), std::vector<std::string>{"IQ2/m-00001-of-00002.gguf"});
   EXPECT_EQ(of("m-Q4_K_M.gguf"), std::vector<std::string>{"m-Q4_K_M.gguf"});
-  EXPECT_EQ(of("").size(), 5U);
+  EXPECT_EQ(of("q5_k_m"), std::vector<std::string>{"m_Q5_K_M.gguf"});
+  EXPECT_EQ(of("").size(), 6U);
   expect_error(ErrorCode::usage, "it has m-Q4_K_M.gguf, m-Q4_K_S.gguf", [&] { (void)of("Q4_K"); });
   expect_error(ErrorCode::usage, "has no GGUF models", [] { (void)named({}, kName); });
 }

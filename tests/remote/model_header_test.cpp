@@ -124,6 +124,24 @@ TEST_F(ModelHeaderTest, ALieAboutTheLengthIsSeen) {
           }));
 }
 
+// Without pieces its word is all there is, but not whatever it says.
+TEST_F(ModelHeaderTest, ALengthThatNoFileHasIsNotBelieved) {
+  for (const char* length : {"1125899906842625", "9223372036854775807"}) {
+    refuses(ErrorCode::io, "no model has as many", ScriptedServer([&](const ScriptedRequest&) {
+              return "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: " + std::string(length) + "\r\n\r\n" +
+                     large_model();
+            }));
+  }
+}
+
+// It would send all of the model, which nobody asked for.
+TEST_F(ModelHeaderTest, AServerThatSendsEverythingForTheLastByteIsLeft) {
+  const std::string model = large_model() + std::string(16U << 20U, 'x');
+  refuses(ErrorCode::io, "none of its end", ScriptedServer([&](const ScriptedRequest& r) {
+            return r.range()->from == model.size() - 1 ? http_answer("200 OK", model) : piece_of(model, r);
+          }));
+}
+
 TEST_F(ModelHeaderTest, WhatIsNoModelIsSaid) {
   const auto page = [](const ScriptedRequest& r) { return piece_of("<html>sign in</html>", r); };
   refuses(ErrorCode::model_unusable, "not a GGUF file", ScriptedServer(page));
