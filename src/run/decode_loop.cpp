@@ -68,8 +68,8 @@ DecodeLoop::Timed::Timed(DecodeLoop& loop) noexcept : since_(loop.decoding_since
   if (before_ == 0) since_ = std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
-// The device was left idle by the one before, so only what is in the shared compute buffers matters. On a device that is
-// lost they cannot be cleared.
+// The device was left idle by the one before, so only what is in the shared compute buffers matters. On a device that
+// is lost they cannot be cleared.
 void DecodeLoop::change_to(Owner owner) {
   if (owner == kNobody || owner == last_owner_) return;
   last_owner_ = kNobody;

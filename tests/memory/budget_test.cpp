@@ -51,8 +51,8 @@ TEST(ParseBudgetTest, ReadsASizeOrAShareWithOrWithoutADevice) {
 
 // A budget of them would refuse nothing, or everything.
 TEST(PercentTest, WhatIsNoShareIsRefusedWhereItIsMade) {
-  for (const double wrong : {300.0, 100.1, 0.0, -5.0, std::numeric_limits<double>::quiet_NaN(),
-                             std::numeric_limits<double>::infinity()}) {
+  for (const double wrong :
+       {300.0, 100.1, 0.0, -5.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     SCOPED_TRACE(wrong);
     plimsoll::test::expect_error(ErrorCode::usage, "is not a share of a device", [&] { (void)Percent(wrong); });
   }
