@@ -171,8 +171,6 @@ Json call_before_tools(const Json& call, const std::string& path) {
 void read_tool_message(Fields& fields, engine::ChatMessage& message) {
   const auto id = fields.text("tool_call_id");
   const auto name = fields.text("tool_name");  // Ollama's
-  if (!id && !name && !message.extra.contains("name") && message.role == "tool")
-    fields.fail("tool_call_id", "is missing");
   message.role = "tool";
   message.extra["tool_call_id"] = id.value_or("");
   if (name) message.extra["name"] = *name;

@@ -19,7 +19,8 @@ namespace plimsoll::api {
 struct ToolChoice {
   enum class Kind { automatic, none, required };
   Kind kind = Kind::automatic;
-  std::string name{};  // with `required`: this one
+  std::string name{};                  // with `required`: this one
+  std::vector<std::string> allowed{};  // of those that are told; empty: all
 };
 
 struct ChatPrompt {

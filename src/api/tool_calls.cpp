@@ -40,6 +40,13 @@ void check_tools(ChatPrompt& chat) {
       callable.push_back(std::move(chat.tools[i]));
   }
   chat.tools = callable.empty() ? Json(nullptr) : std::move(callable);
+  std::vector<std::string>& allowed = chat.tool_choice.allowed;
+  if (!allowed.empty()) {
+    const std::string first = allowed.front();
+    std::erase_if(allowed, [&](const std::string& name) { return !names.contains(name); });
+    if (allowed.empty())
+      throw bad_request(fmt::format("there is no function '{}' among the tools", first)).at("tool_choice");
+  }
   if (chat.tool_choice.kind != ToolChoice::Kind::required) return;
   if (names.empty()) throw bad_request("'tool_choice' wants a call, and there are no functions").at("tool_choice");
   if (!chat.tool_choice.name.empty() && !names.contains(chat.tool_choice.name))
@@ -51,8 +58,11 @@ std::vector<grammar::SchemaNote> hold_to_tools(engine::SamplingParams& sampling,
                                                grammar::ToolForm form, std::string_view mark) {
   if (chat.tools.empty() || chat.tool_choice.kind == ToolChoice::Kind::none) return {};
   Json callable = Json::array();
+  const auto& [kind, only, allowed] = chat.tool_choice;
   for (const Json& tool : chat.tools) {
-    if (chat.tool_choice.name.empty() || tool["function"]["name"] == chat.tool_choice.name) callable.push_back(tool);
+    const auto name = tool["function"]["name"].get<std::string>();
+    if ((only.empty() || name == only) && (allowed.empty() || std::ranges::contains(allowed, name)))
+      callable.push_back(tool);
   }
   const grammar::CallableTools tools{
       .tools = callable, .form = form, .parallel = chat.parallel_tool_calls, .not_first = mark};

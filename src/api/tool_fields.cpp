@@ -56,6 +56,23 @@ void read_namespace(Fields& space, Json& out) {
   space.pass_over_unknown();
 }
 
+// OpenAI's: some of the tools, so that the prompt can stay as it is.
+ToolChoice read_allowed(Fields& fields) {
+  ToolChoice choice = read_tool_choice(fields.text("mode").value_or("auto"), fields.path_of("mode"));
+  const std::string path = fields.path_of("tools");
+  const Json& tools = list_at(fields.need("tools"), path);
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    const std::string at = fmt::format("{}[{}]", path, i);
+    Fields tool(tools[i], at);
+    if (!is_function(tool, at)) continue;
+    const Json* nested = tool.find("function");  // in chats
+    choice.allowed.push_back(nested != nullptr ? Fields(*nested, tool.path_of("function")).need_text("name")
+                                               : tool.need_text("name"));
+  }
+  if (choice.allowed.empty()) choice.kind = ToolChoice::Kind::none;  // none of those that are run here
+  return choice;
+}
+
 }  // namespace
 
 std::string name_in_namespace(const std::string& space, const std::string& name) {
@@ -97,6 +114,12 @@ ToolChoice read_tool_choice(const Json& choice, const std::string& path) {
   // Words in Anthropic's shape.
   if (type == "tool") return {.kind = Kind::required, .name = fields.need_text("name")};
   if (type == "auto" || type == "none" || type == "required" || type == "any") return read_tool_choice(type, path);
+  if (type == "allowed_tools") {
+    const Json* nested = fields.find("allowed_tools");  // in chats
+    if (nested == nullptr) return read_allowed(fields);
+    Fields inner(*nested, fields.path_of("allowed_tools"));
+    return read_allowed(inner);
+  }
   if (type != "function") {
     UnknownFields::met(fmt::format("{}.type={}", path, type), kNotRunHere);
     return {};

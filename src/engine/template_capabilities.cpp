@@ -101,7 +101,9 @@ void look_at_order(const TemplateProbe& probe, const Said& said, TemplateCapabil
   if (!can.system) return;
   can.several_system =
       both(Json::array({said("system", "first-needle"), said("system", "second-needle"), said("user", "Well?")}));
-  can.later_system = both(Json::array({first, answer, said("system", "second-needle"), said("user", "Well?")}));
+  // Some take the last one for all of them.
+  can.later_system = both(Json::array({said("system", "first-needle"), said("user", "Hi."), answer,
+                                       said("system", "second-needle"), said("user", "Well?")}));
 }
 
 }  // namespace

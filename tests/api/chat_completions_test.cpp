@@ -81,7 +81,6 @@ TEST(ChatCompletionsTest, WhatIsRefusedIsNamed) {
   expect_problem("messages[0].role", "is 'captain'", message(R"({"role": "captain", "content": "x"})"));
   expect_problem("messages[0].content[0].type", "only text is understood",
                  message(R"({"role": "user", "content": [{"type": "image_url", "image_url": {}}]})"));
-  expect_problem("messages[0].tool_call_id", "is missing", message(R"({"role": "tool", "content": "x"})"));
   const UnknownFields strict(UnknownRule::refuse);
   expect_problem("messages[0].x", "unknown field", message(R"({"role": "user", "content": "x", "x": 1})"));
   refuse(R"(, "surprise": 1)", "surprise", "unknown field 'surprise'");
@@ -123,6 +122,33 @@ TEST(ChatCompletionsTest, AChoiceOfWhatIsNotRunHereIsIgnoredAsItIs) {
         request(R"(, "tools": [{"type": "web_search"}, {"type": "function", "function": {"name": "a"}}],
                     "tool_choice": {"type": "function", "function": {"name": "b"}})"));
   });
+}
+
+TEST(ChatCompletionsTest, SomeOfTheToolsMayBeCalled) {
+  const auto choice = [](const char* given) {
+    return chat(read_chat_completion(request(std::string(R"(, "tools": [{"type": "function", "function": {"name": "a"}},
+                                               {"type": "function", "function": {"name": "b"}}], "tool_choice": )") +
+                                             given)))
+        .tool_choice;
+  };
+  const ToolChoice some = choice(R"({"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [
+    {"type": "function", "function": {"name": "b"}}, {"type": "function", "function": {"name": "gone"}}]}})");
+  EXPECT_EQ(some.kind, ToolChoice::Kind::required);
+  EXPECT_EQ(some.allowed, std::vector<std::string>{"b"});
+  EXPECT_EQ(
+      choice(R"({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "a"}]})").allowed,
+      std::vector<std::string>{"a"});
+  EXPECT_EQ(choice(R"({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "web_search"}]})").kind,
+            ToolChoice::Kind::none);
+  expect_problem("tool_choice", "no function 'c'", [&] {
+    return choice(R"({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "c"}]})");
+  });
+}
+
+// As most servers for local models take it.
+TEST(ChatCompletionsTest, AResultMayLackItsCallsId) {
+  const Asked asked = read_chat_completion(Json::parse(R"({"messages": [{"role": "tool", "content": "x"}]})"));
+  EXPECT_EQ(chat(asked).messages.at(0).role, "tool");
 }
 
 TEST(ChatCompletionsTest, AChoiceInAnthropicsShape) {

@@ -58,6 +58,16 @@ TEST(ToolCallsTest, FunctionsOfOddNamesAreIgnoredAndTheOthersAreNot) {
                  [&] { return checked({.tools = Json::array({tools[0], tools[4]})}); });
 }
 
+TEST(ToolCallsTest, OnlyThoseThatAreAllowedCanBeCalled) {
+  for (const Kind kind : {Kind::automatic, Kind::required}) {
+    engine::SamplingParams sampling;
+    hold_to_tools(sampling, {.tools = test::two_tools(), .tool_choice = {.kind = kind, .allowed = {"wea"}}},
+                  ToolForm::hermes);
+    EXPECT_TRUE(sampling.grammar.contains(R"(\"wea\")")) << sampling.grammar;
+    EXPECT_FALSE(sampling.grammar.contains(R"(\"weather\")")) << sampling.grammar;
+  }
+}
+
 TEST(ToolCallsTest, WithoutToolsNothingIsHeld) {
   const engine::SamplingParams plain;
   engine::SamplingParams sampling;

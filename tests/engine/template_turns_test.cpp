@@ -24,6 +24,11 @@ constexpr const char* kSystemFirst =
 constexpr const char* kDropsLaterSystem =
     "{% for m in messages %}{% if m.role != 'system' or loop.first %}[{{ m.role }}]{{ m.content }}{% endif %}"
     "{% endfor %}";
+// As DeepSeek R1's.
+constexpr const char* kTakesTheLastSystem =
+    "{% set ns = namespace(text='') %}{% for m in messages %}{% if m.role == 'system' %}{% set ns.text = m.content %}"
+    "{% endif %}{% endfor %}{% if ns.text %}[system]{{ ns.text }}{% endif %}{% for m in messages %}"
+    "{% if m.role != 'system' %}[{{ m.role }}]{{ m.content }}{% endif %}{% endfor %}";
 // As Mistral's.
 constexpr const char* kNineLetters =
     "{% for m in messages %}[{{ m.role }}]{% for c in m.tool_calls or [] %}{% if c.id|length != 9 %}"
@@ -89,7 +94,7 @@ TEST(TemplateTurnsTest, SystemMessagesStandWhereTheTemplateTakesThem) {
   const std::vector<ChatMessage> messages{said("system", "Be."),       said("system", "Brief."), said("user", "Hi"),
                                           said("assistant", "Aye."),   said("system", "Hurry."), said("user", "Now?"),
                                           said("system", "No tricks.")};
-  for (const char* source : {kSystemFirst, kDropsLaterSystem}) {
+  for (const char* source : {kSystemFirst, kDropsLaterSystem, kTakesTheLastSystem}) {
     EXPECT_EQ(told(source, messages), "[system]Be.\n\nBrief.[user]Hi[assistant]Aye.[user]Hurry.\nNow?[user]No tricks.");
   }
   EXPECT_EQ(told(kAlternating, messages),
