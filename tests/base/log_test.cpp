@@ -14,6 +14,8 @@
 #include <temporary_folder.hpp>
 #include "base/clock.hpp"
 
+#include "manual_clock.hpp"
+
 namespace plimsoll {
 namespace {
 

@@ -1,3 +1,4 @@
+#include "manual_clock.hpp"
 #include "nvml.hpp"
 
 #include <gtest/gtest.h>

@@ -8,6 +8,8 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
+#include "manual_clock.hpp"
+
 namespace plimsoll::host {
 namespace {
 

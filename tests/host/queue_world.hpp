@@ -11,6 +11,7 @@
 
 #include "base/log.hpp"
 
+#include "manual_clock.hpp"
 #include "queue.hpp"
 #include "resident.hpp"
 

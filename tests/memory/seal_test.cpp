@@ -4,6 +4,8 @@
 
 #include "memory/event_log.hpp"
 
+#include "manual_clock.hpp"
+
 namespace plimsoll::memory {
 namespace {
 

@@ -5,6 +5,7 @@
 
 #include "plan/planner.hpp"
 
+#include "manual_clock.hpp"
 #include "plan_examples.hpp"
 
 namespace plimsoll::plan {
