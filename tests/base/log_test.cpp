@@ -14,8 +14,6 @@
 #include <temporary_folder.hpp>
 #include "base/clock.hpp"
 
-#include "manual_clock.hpp"
-
 namespace plimsoll {
 namespace {
 

@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include "fake_machine.hpp"
-#include "manual_clock.hpp"
 #include "probes.hpp"
 
 namespace plimsoll::device {

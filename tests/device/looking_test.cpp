@@ -8,7 +8,6 @@
 #include "counting_card.hpp"
 #include "driver_ids.hpp"
 #include "fake_machine.hpp"
-#include "manual_clock.hpp"
 #include "probes.hpp"
 #include "scripted_nvml.hpp"
 

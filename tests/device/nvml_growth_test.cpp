@@ -6,7 +6,6 @@
 #include "device/meter.hpp"
 
 #include "fake_machine.hpp"
-#include "manual_clock.hpp"
 #include "scripted_nvml.hpp"
 
 namespace plimsoll::device {

@@ -1,4 +1,3 @@
-#include "manual_clock.hpp"
 #include "nvml.hpp"
 
 #include <gtest/gtest.h>

@@ -10,7 +10,6 @@
 #include "engine/backend.hpp"
 
 #include "fake_machine.hpp"
-#include "manual_clock.hpp"
 #include "nvml.hpp"
 #include "probes.hpp"
 

@@ -8,8 +8,6 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
-#include "manual_clock.hpp"
-
 namespace plimsoll::host {
 namespace {
 

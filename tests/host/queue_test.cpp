@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "expect_error.hpp"
-#include "manual_clock.hpp"
 #include "queue_world.hpp"
 
 namespace plimsoll::host {

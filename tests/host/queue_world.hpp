@@ -11,7 +11,6 @@
 
 #include "base/log.hpp"
 
-#include "manual_clock.hpp"
 #include "queue.hpp"
 #include "resident.hpp"
 

@@ -1,7 +1,5 @@
 #include "memory/event_log.hpp"
 
-#include "manual_clock.hpp"
-
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

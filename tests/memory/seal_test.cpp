@@ -4,8 +4,6 @@
 
 #include "memory/event_log.hpp"
 
-#include "manual_clock.hpp"
-
 namespace plimsoll::memory {
 namespace {
 

@@ -5,7 +5,6 @@
 
 #include "plan/planner.hpp"
 
-#include "manual_clock.hpp"
 #include "plan_examples.hpp"
 
 namespace plimsoll::plan {
