@@ -75,6 +75,10 @@ class Talk {
       session_.load(rest);
       fmt::print(stderr, "{} messages from {}\n", session_.history().size(), rest);
     } else {
+      if (name == "/save" || name == "/load")
+        fmt::print(stderr, "{} takes a file\n", name);
+      else if (name != "/help")
+        fmt::print(stderr, "there is no command {}\n", name);
       fmt::print(stderr, "{}", kHelp);
     }
   }

@@ -19,8 +19,8 @@ enum class Computes {
 
 // Of the command line, or of the environment: before anything is run. Throws Error{usage} and Error{io} for servers
 // that cannot be found or are not to be trusted, see device::resolved(). Where the command computes in its process it
-// does so in a fork from here on: the engine ends the process when a server goes, and this one then says why. Answers the
-// exit status of that; empty: go on.
+// does so in a fork from here on: the engine ends the process when a server goes, and this one then says why. Answers
+// the exit status of that; empty: go on.
 [[nodiscard]] std::optional<int> take_rpc_servers(const CLI::App& command);
 
 // `of_file` are a fleet file's; those of the command line stand in their place. Answers which count. Throws as above,

@@ -198,10 +198,9 @@ void add_view_options(CLI::App& command, ServeOptions& o) {
 // What the host of the models does with them, and where their conversations may be saved.
 void add_host_options(CLI::App& command, ServeOptions& o) {
   of(command
-         .add_option(
-             "--eviction", o.eviction,
-             fmt::format("Which model goes first where another one needs its memory: {}",
-                         fmt::join(host::eviction_policy_names(), ", ")))
+         .add_option("--eviction", o.eviction,
+                     fmt::format("Which model goes first where another one needs its memory: {}",
+                                 fmt::join(host::eviction_policy_names(), ", ")))
          ->envname("PLIMSOLL_EVICTION"),
      "Server");
   of(command

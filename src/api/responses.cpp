@@ -205,8 +205,7 @@ Asked read_response(const Json& body) {
   TextRequest& request = asked.request;
   request.model = fields.text("model").value_or("");
   (void)fields.text("previous_response_id");  // what it stands for is in the input already
-  fields.refuse("conversation",
-                "conversations have no names here; send the whole one, or an answer's id as 'previous_response_id'");
+  fields.refuse("conversation", "none is kept here; send all of it, or an answer's id as 'previous_response_id'");
   fields.refuse("prompt", "prompts are not kept here; send its text as 'instructions'");
   fields.pass_over("background", "the answer comes at once");
   fields.pass_over("truncation", "a conversation is taken as it is", "disabled");

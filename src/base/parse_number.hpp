@@ -7,8 +7,8 @@
 
 namespace plimsoll {
 
-// Empty: the text is not a number, is beyond the type, or has something before or behind it, be it a blank or a plus sign.
-// A double or float may be infinite or NaN ("inf", "nan").
+// Empty: the text is not a number, is beyond the type, or has something before or behind it, be it a blank or a plus
+// sign. A double or float may be infinite or NaN ("inf", "nan").
 template <class Number>
 [[nodiscard]] std::optional<Number> parse_number(std::string_view text) {
   Number number{};

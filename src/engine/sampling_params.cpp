@@ -99,8 +99,7 @@ void validate(const SamplingParams& params) {
   validate_penalties(params);
   validate_dry(params);
   if (params.mirostat < 0 || params.mirostat > 2)
-    throw Error(ErrorCode::usage,
-                fmt::format("mirostat cannot be {}; it takes 1, 2, or 0 for none", params.mirostat));
+    throw Error(ErrorCode::usage, fmt::format("mirostat cannot be {}; it takes 1, 2, or 0 for none", params.mirostat));
   within("mirostat_tau", params.mirostat_tau, 0, kNoLimit);
   within("mirostat_eta", params.mirostat_eta, 0, kNoLimit);
   within("adaptive_target", params.adaptive_target, -1, 1);

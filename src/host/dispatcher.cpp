@@ -10,6 +10,23 @@ namespace plimsoll::host {
 
 using enum ModelState;
 
+namespace {
+
+template <class Models>
+Error no_such_model(const std::string& name, const Models& models) {
+  constexpr std::size_t kMostNamed = 10;
+  std::vector<std::string> names;
+  for (const auto& [known, model] : models) {
+    if (!model.retired) names.push_back(known);
+  }
+  const bool are_more = names.size() > kMostNamed;
+  if (are_more) names.resize(kMostNamed);
+  return {ErrorCode::usage, fmt::format("this fleet has no model '{}'; it has {}{}", name, fmt::join(names, ", "),
+                                        are_more ? " and others" : "")};
+}
+
+}  // namespace
+
 Dispatcher::Dispatcher(const std::vector<ModelRules>& models, std::chrono::milliseconds time_slice)
     : time_slice_(time_slice) {
   for (const ModelRules& rules : models) models_[rules.name].rules = rules;
@@ -17,7 +34,7 @@ Dispatcher::Dispatcher(const std::vector<ModelRules>& models, std::chrono::milli
 
 const Dispatcher::Model& Dispatcher::model(const std::string& name) const {
   const auto found = models_.find(name);
-  if (found == models_.end()) throw Error(ErrorCode::usage, fmt::format("this fleet has no model '{}'", name));
+  if (found == models_.end()) throw no_such_model(name, models_);
   return found->second;
 }
 
@@ -39,7 +56,7 @@ void Dispatcher::move(Model& model, ModelState to) {
 TicketId Dispatcher::ask(const std::string& name, WhenBusy when_busy, bool needs_slot, WhenShort when_short,
                          const Claim& claim) {
   Model& wanted = model(name);
-  if (wanted.retired) throw Error(ErrorCode::usage, fmt::format("this fleet has no model '{}'", name));
+  if (wanted.retired) throw no_such_model(name, models_);
   wanted.leaving = false;
   has_claims_ = has_claims_ || !claim.is_plain();
   shares_.arrive(claim.tenant, claim.weight);

@@ -33,8 +33,8 @@ class EvictionPolicy {
 // What a policy says, in an order: what is no number (a NaN) counts as missed most.
 [[nodiscard]] double regret_of(const Candidate& candidate, const EvictionPolicy& policy, Clock::TimePoint now);
 
-// The default, "balanced": the time to load it again, doubled for each step of priority, over the time it has been idle. Among
-// models that load equally fast and matter equally, the least recently used goes first.
+// The default, "balanced": the time to load it again, doubled for each step of priority, over the time it has been
+// idle. Among models that load equally fast and matter equally, the least recently used goes first.
 class Balanced final : public EvictionPolicy {
  public:
   [[nodiscard]] double regret(const Candidate& candidate, Clock::TimePoint now) const override;

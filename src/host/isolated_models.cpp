@@ -137,7 +137,8 @@ class IsolatedModels::Group final : private worker::WorkerObserver {
       owners = held_by_;
     }
     if (!memory_.is_back_within(kMostToGiveBack, owners))
-      log::warn("host", "devices do not have back after {} s what a model's process held", kMostToGiveBack.count());
+      log::warn("host", "a process of models has ended, and {} s later devices do not have its memory back",
+                kMostToGiveBack.count());
   }
   // All models first: an answer may need its draft's. Then what may have ended the process, one after the other.
   void make_again(const std::shared_ptr<worker::Life>& life) override {

@@ -46,7 +46,7 @@ Outcome Loader::evict(const Evict& evict, std::shared_ptr<Resident> resident, co
     try {
       step();
     } catch (...) {
-      log::error("host", "evicting '{}': {}", evict.model, current_failure().what());
+      log::error("host", "a step of evicting '{}' failed: {}", evict.model, current_failure().what());
     }
   };
   take([&] { let_go_of(std::move(resident), evict.whom_for, stop); });

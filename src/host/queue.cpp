@@ -78,7 +78,7 @@ void Queue::end_lease(TicketId lease, std::optional<double> took) noexcept {
     give_way_.erase(lease);
     dispatcher_.give_back(lease, clock_.now(), took);
   } catch (const std::exception& error) {  // leases end in destructors
-    log::error("host", "giving lease {} back: {}", lease, error.what());
+    log::error("host", "lease {} could not be given back: {}", lease, error.what());
   }
   pump();
   note_unused();
@@ -369,7 +369,7 @@ void Queue::fail_what_was_loading(const char* why) noexcept {
     reasons_[model] = why;
     dispatcher_.load_failed(model, clock_.now(), Error(ErrorCode::internal, why));
   } catch (const std::exception& error) {
-    log::error("host", "nor that it failed: {}", error.what());
+    log::error("host", "that a load failed could not be noted either: {}", error.what());
   }
 }
 

@@ -24,9 +24,7 @@ struct Surroundings {
     models.insert(models.end(), beside.begin(), beside.end());
     return admit(models, states);
   }
-  [[nodiscard]] bool hold(const std::vector<ModelPlan>& models) const {
-    return all_fit(judge(models));
-  }
+  [[nodiscard]] bool hold(const std::vector<ModelPlan>& models) const { return all_fit(judge(models)); }
 };
 
 // The second gives up all that the first does, or more: it is not worth offering beside it.

@@ -36,7 +36,7 @@ TextSlot::~TextSlot() {
     conversation.rewind(conversation.waiting());
     kept_->keep(conversation.tokens(), prompt_);
   } catch (const std::exception& error) {
-    log::warn("server", "after a request to '{}': {}", lease_.model(), error.what());
+    log::warn("server", "what a request to '{}' left could not be kept: {}", lease_.model(), error.what());
   }
 }
 

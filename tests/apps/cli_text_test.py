@@ -267,9 +267,11 @@ class Chats(Cli):
         self.assertEqual(out, "")
 
     def test_an_unknown_command_tells_those_there_are(self):
-        _, err = self.chat("/sing")
-        self.assertIn("/clear", err)
-        self.assertIn("/quit", err)
+        for line, words in (("/sing a song", "there is no command /sing\n"), ("/save", "/save takes a file\n")):
+            _, err = self.chat(line)
+            self.assertIn(words, err)
+            self.assertIn("/clear", err)
+            self.assertIn("/quit", err)
 
     def test_a_refusal_says_so(self):
         self.chat(self.QUESTION, flags=("--budget", "CPU=64KiB"), status=REFUSED)

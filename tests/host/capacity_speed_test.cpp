@@ -51,8 +51,7 @@ double ms_to_choose(const FreeCapacity& capacity, std::size_t expected) {
   for (int i = 0; i < 5; ++i) {
     const Stopwatch watch;
     FreeCapacity::Trial trial(capacity, name_of(kModels - 1), {}, names);
-    const auto victims =
-        choose_victims(candidates, Balanced{}, Clock::TimePoint{} + std::chrono::hours(1), trial);
+    const auto victims = choose_victims(candidates, Balanced{}, Clock::TimePoint{} + std::chrono::hours(1), trial);
     least = std::min(least, watch.elapsed_ms());
     EXPECT_EQ(victims.value().size(), expected);
     EXPECT_TRUE(trial.fits() || expected > 0);

@@ -239,6 +239,25 @@ TEST(DispatcherFailuresTest, ALoadIsWantedByWhoWaitsForItAndByWhoAskedForNoSlotU
   EXPECT_EQ(dispatcher.state("a"), ModelState::absent);
 }
 
+TEST(DispatcherFailuresTest, AnUnknownModelIsSaidWithThoseThereAre) {
+  const auto words = [](Dispatcher& dispatcher, const std::string& name) -> std::string {
+    try {
+      (void)dispatcher.ask(name, WhenBusy::wait);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  Dispatcher two({{.name = "a"}, {.name = "b"}});
+  EXPECT_EQ(words(two, "c"), "this fleet has no model 'c'; it has a, b");
+  two.retire("b");
+  EXPECT_EQ(words(two, "b"), "this fleet has no model 'b'; it has a");
+  std::vector<ModelRules> many;
+  for (char name = 'a'; name <= 'z'; ++name) many.push_back({.name = std::string(1, name)});
+  Dispatcher large(many);
+  EXPECT_EQ(words(large, "?"), "this fleet has no model '?'; it has a, b, c, d, e, f, g, h, i, j and others");
+}
+
 TEST(DispatcherFailuresTest, WhereAPolicyThrowsWhoWasToGoStaysForWhoeverWaitsForIt) {
   class Throwing final : public EvictionPolicy {
     [[nodiscard]] double regret(const Candidate&, Clock::TimePoint) const override {

@@ -89,8 +89,7 @@ TEST(EvictionTest, WhatIsNoNumberIsMissedMost) {
   all.push_back(candidate("y", seconds(1)));
   EXPECT_THAT(chosen(all, {std::vector<int>(all.size(), 10), 10}, Undecided{}).value(), ElementsAre("y"));
   EXPECT_THAT(chosen(all, {std::vector<int>(all.size(), 10), 20}, Undecided{}).value(), ElementsAre("y", "z"));
-  EXPECT_THAT(chosen(all, {std::vector<int>(all.size(), 10), 20}, Balanced{}).value(),
-              ElementsAre("m98", "m99"));
+  EXPECT_THAT(chosen(all, {std::vector<int>(all.size(), 10), 20}, Balanced{}).value(), ElementsAre("m98", "m99"));
 }
 
 // With more sets than can be tried the answer may not be the smallest, but it suffices and nobody in it is idle weight.

@@ -134,8 +134,7 @@ TEST_F(QueueTest, WhoIsTheLastOfItsComputeGroupIsSaid) {
         {.device = device::DeviceId{"GPU0"}, .buffer = "GPU0", .stage = memory::Stage::compute, .bytes = Bytes{5}});
   }
   queue.emplace(std::vector<ModelRules>{{.name = "a"}, {.name = "b"}, {.name = "c"}},
-                FreeCapacity(plans, {device_with(kBudget)}), std::make_shared<Balanced>(), 100, clock,
-                observer);
+                FreeCapacity(plans, {device_with(kBudget)}), std::make_shared<Balanced>(), 100, clock, observer);
   for (const char* model : {"a", "c"}) {
     queue->want(model);
     load();
