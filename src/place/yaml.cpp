@@ -9,14 +9,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_plain_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 // Of YAML 1.1's words for true, false and null, all are shorter than six letters, and no plain text of ours needs to be
 // one of them: a short word is quoted unless it has something that none of them has.
 bool is_plain(std::string_view text) {
-  if (text.size() < 2 || !is_letter(text[0])) return false;
+  if (text.size() < 2 || !is_plain_letter(text[0])) return false;
   const bool has_plain_letters = std::ranges::all_of(text, [](char c) {
-    return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '/';
+    return is_plain_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '/';
   });
   if (!has_plain_letters) return false;
   constexpr std::string_view kWords[] = {"true", "false", "null", "yes", "no", "on", "off"};

@@ -162,7 +162,7 @@ TEST(QueueClockTest, WhoWaitsForATimeWaitsNoLongerWhereTheClockIsSetBack) {
   SetClock clock;
   Deaf observer;
   const ModelRules rules{.name = "a", .time_to_live = std::chrono::milliseconds(300)};
-  Queue queue({rules}, capacity_of({{"a", 10}}), std::make_shared<LeastRecentlyUsed>(), 10, clock, observer);
+  Queue queue({rules}, capacity_of({{"a", 10}}), std::make_shared<Balanced>(), 10, clock, observer);
   queue.want("a");
   ASSERT_TRUE(queue.next_at_once());
   auto resident = std::make_shared<Resident>();
