@@ -186,7 +186,7 @@ class Asking {
   const MissingMemory& shortage_;
   std::map<Key, Asked> asked_;
   std::map<Key, broker::Offer> gone_;  // of those that were asked, and not come back
-  std::map<Key, Time> first_asked_;  // who goes and comes back again and again is passed over
+  std::map<Key, Time> first_asked_;    // who goes and comes back again and again is passed over
   std::set<Key> passed_over_;
 };
 
