@@ -184,7 +184,7 @@ void read_choice(Fields& fields, ChatPrompt& chat) {
   choice.pass_over_unknown();
 }
 
-ChatPrompt read_chat(Fields& fields) {
+ChatPrompt read_messages_chat(Fields& fields) {
   ChatPrompt chat;
   if (const Json* system = fields.find("system")) {
     const std::string text = read_text_blocks(*system, "system");
@@ -230,7 +230,7 @@ Asked read_message(const Json& body) {
   if (!body.contains("max_tokens")) fields.fail("max_tokens", "is missing");
   (void)read_limits(fields, request, {"max_tokens"});
   if (request.most_tokens == 0) fields.fail("max_tokens", "must be a whole number from 1, or -1: no limit");
-  ChatPrompt chat = read_chat(fields);
+  ChatPrompt chat = read_messages_chat(fields);
   read_sampling(fields, request);
   request.stop_strings = read_stop_strings(fields, {"stop_sequences", "stop"});
   read_output(fields, request, chat);

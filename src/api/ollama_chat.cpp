@@ -57,7 +57,7 @@ Json with_types(const Json& tools) {
   return out;
 }
 
-ChatPrompt read_chat(Fields& fields) {
+ChatPrompt read_ollama_chat(Fields& fields) {
   ChatPrompt chat;
   const Json* messages = fields.find("messages");
   if (messages != nullptr && !messages->is_array()) fields.fail("messages", "must be a list of messages");
@@ -80,7 +80,7 @@ Asked read_ollama_chat(const Json& body) {
   Fields fields(body);
   Asked asked;
   OllamaForm form{.chat = true};
-  asked.request.prompt = read_chat(fields);
+  asked.request.prompt = read_ollama_chat(fields);
   asked.only_loads = std::get<ChatPrompt>(asked.request.prompt).messages.empty();
   const std::string model = fields.text("model").value_or("");
   read_ollama_common(fields, asked, form);

@@ -127,7 +127,7 @@ void read_input(Fields& fields, ChatPrompt& chat) {
   if (chat.messages.empty()) fields.fail("input", "holds nothing that is understood here");
 }
 
-ChatPrompt read_chat(Fields& fields) {
+ChatPrompt read_responses_chat(Fields& fields) {
   ChatPrompt chat;
   if (const auto instructions = fields.text("instructions"))
     chat.messages.push_back({.role = "system", .content = *instructions});
@@ -210,7 +210,7 @@ Asked read_response(const Json& body) {
   fields.pass_over("background", "the answer comes at once");
   fields.pass_over("truncation", "a conversation is taken as it is", "disabled");
   fields.pass_over("max_tool_calls", "no tools are run here");
-  ChatPrompt chat = read_chat(fields);
+  ChatPrompt chat = read_responses_chat(fields);
   (void)read_thinking(fields, request, chat);
   request.prompt = std::move(chat);
   (void)read_limits(fields, request, {"max_output_tokens", "max_tokens"});

@@ -8,7 +8,7 @@
 namespace plimsoll::api {
 namespace {
 
-using Json = nlohmann::json;
+using PlainJson = nlohmann::json;
 
 constexpr std::uint64_t kMostSteps = 300'000;
 constexpr std::size_t kMostPairs = 300'000;
@@ -16,22 +16,22 @@ constexpr std::size_t kMostPairs = 300'000;
 // The steps for a schema and a value are those of its parts; a pair is counted once, however often it is met.
 class Cost {
  public:
-  explicit Cost(const Json& root) : root_(root) {}
+  explicit Cost(const PlainJson& root) : root_(root) {}
 
-  std::uint64_t of(const Json& schema, const Json& value) {
+  std::uint64_t of(const PlainJson& schema, const PlainJson& value) {
     if (!schema.is_object()) return 1;
     const auto [known, is_new] = steps_.try_emplace(std::pair{&schema, &value}, kMostSteps + 1);
     if (!is_new) return known->second;
     if (steps_.size() > kMostPairs) return kMostSteps + 1;
     std::uint64_t steps = 1 + value.size() / 16;
-    const auto add = [&](const Json& part, const Json& of_value) {
+    const auto add = [&](const PlainJson& part, const PlainJson& of_value) {
       if (steps <= kMostSteps) steps += of(part, of_value);
     };
     if (const auto reference = schema.find("$ref"); reference != schema.end())
-      add(root_.at(Json::json_pointer(reference->get_ref<const std::string&>().substr(1))), value);
+      add(root_.at(PlainJson::json_pointer(reference->get_ref<const std::string&>().substr(1))), value);
     for (const char* key : {"allOf", "anyOf", "oneOf", "dependencies"}) {
       if (const auto parts = schema.find(key); parts != schema.end())
-        for (const Json& part : *parts) add(part, value);
+        for (const PlainJson& part : *parts) add(part, value);
     }
     for (const char* key : {"not", "if", "then", "else"}) {
       if (const auto part = schema.find(key); part != schema.end()) add(*part, value);
@@ -45,8 +45,8 @@ class Cost {
 
  private:
   template <class Add>
-  static void members(const Json& schema, const Json& value, const Add& add) {
-    static const Json kName = "";
+  static void members(const PlainJson& schema, const PlainJson& value, const Add& add) {
+    static const PlainJson kName = "";
     const auto properties = schema.find("properties");
     const auto others = schema.find("additionalProperties");
     for (const auto& [name, member] : value.items()) {
@@ -60,7 +60,7 @@ class Cost {
   }
 
   template <class Add>
-  static void items(const Json& schema, const Json& value, const Add& add) {
+  static void items(const PlainJson& schema, const PlainJson& value, const Add& add) {
     const auto items = schema.find("items");
     const auto others = schema.find("additionalItems");
     const auto contains = schema.find("contains");
@@ -75,12 +75,12 @@ class Cost {
     }
   }
 
-  const Json& root_;
-  std::map<std::pair<const Json*, const Json*>, std::uint64_t> steps_;
+  const PlainJson& root_;
+  std::map<std::pair<const PlainJson*, const PlainJson*>, std::uint64_t> steps_;
 };
 
 }  // namespace
 
-bool is_affordable(const Json& schema, const Json& value) { return Cost(schema).of(schema, value) <= kMostSteps; }
+bool is_affordable(const PlainJson& schema, const PlainJson& value) { return Cost(schema).of(schema, value) <= kMostSteps; }
 
 }  // namespace plimsoll::api

@@ -10,7 +10,7 @@
 namespace plimsoll::grammar {
 namespace {
 
-constexpr std::size_t kDeepest = 64;
+constexpr std::size_t kDeepestGroup = 64;
 
 using Length = std::optional<std::uint64_t>;  // empty: no end
 
@@ -207,7 +207,7 @@ class PatternReader {
         refuse("a group of an unknown kind");
     }
     if (assertion) (void)leave_out("look-around");
-    if (++depth_ > kDeepest) refuse("groups this deep");
+    if (++depth_ > kDeepestGroup) refuse("groups this deep");
     Piece inside = alternatives();
     --depth_;
     if (!reader_.take(')')) broken("a group without its end");

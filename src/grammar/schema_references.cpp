@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kDeepest = 200;
+constexpr int kDeepestReference = 200;
 
 // Fragments of addresses write some characters as %XX.
 std::string decoded(std::string_view text) {
@@ -27,7 +27,7 @@ std::string decoded(std::string_view text) {
 }  // namespace
 
 void SchemaReferences::collect(const Json& schema, int depth) const {
-  if (depth > kDeepest || !schema.is_structured()) return;
+  if (depth > kDeepestReference || !schema.is_structured()) return;
   for (const auto& [key, value] : schema.items()) {
     if (value.is_string() && schema.is_object()) {
       const auto text = value.get<std::string>();

@@ -26,8 +26,9 @@ class Trial final : public EvictionTrial {
  public:
   Trial(const MissingMemory& shortage, const std::vector<broker::Offer>& offers)
       : missing_(shortage.missing), offers_(offers) {}
-  void remove(std::size_t candidate) override { shift(candidate, true); }
-  void restore(std::size_t candidate) override { shift(candidate, false); }
+  void remove(std::size_t candidate) override { shift(offers_[candidate], true); }
+  void restore(std::size_t candidate) override { shift(offers_[candidate], false); }
+  void has_gone(const broker::Offer& offer) { shift(offer, true); }
   [[nodiscard]] bool fits() const override {
     return std::ranges::all_of(missing_, [&](const auto& one) {
       const auto back = back_.find(one.first);
@@ -36,8 +37,8 @@ class Trial final : public EvictionTrial {
   }
 
  private:
-  void shift(std::size_t candidate, bool goes) {
-    for (const broker::ShownPart& part : offers_[candidate].model.parts) {
+  void shift(const broker::Offer& offer, bool goes) {
+    for (const broker::ShownPart& part : offer.model.parts) {
       std::uint64_t& back = back_[part.account];
       goes ? back += part.comes_back.value() : back -= part.comes_back.value();
     }
@@ -65,6 +66,7 @@ class Asking {
       const std::vector<broker::Offer> offers = candidates();
       const auto chosen = choose(offers);
       if (!chosen) break;
+      if (chosen->empty()) return true;
       machine_.expect(shortage_.needs, kExpectation);
       if (have_gone(*chosen, stop)) return true;
     }
@@ -80,8 +82,9 @@ class Asking {
     bool goes = false;               // it was seen to
   };
 
-  [[nodiscard]] std::vector<broker::Offer> candidates() const {
+  [[nodiscard]] std::vector<broker::Offer> candidates() {
     std::vector<broker::Offer> out = machine_.offers();
+    std::erase_if(gone_, [&](const auto& one) { return std::ranges::contains(out, one.first, key_of); });
     std::erase_if(out, [&](const broker::Offer& offer) {
       if (asked_.contains(key_of(offer))) return false;
       return offer.model.work != broker::Work::ready || passed_over_.contains(key_of(offer)) ||
@@ -90,6 +93,7 @@ class Asking {
     return out;
   }
 
+  // Beside those that have gone; empty where they suffice.
   [[nodiscard]] std::optional<std::vector<broker::Offer>> choose(const std::vector<broker::Offer>& offers) const {
     std::vector<Candidate> may_go;
     const Clock::TimePoint now = SystemClock().now();
@@ -101,8 +105,9 @@ class Asking {
                         .priority = offers[i].model.priority});
     }
     Trial trial(shortage_, offers);
+    for (const auto& [key, offer] : gone_) trial.has_gone(offer);
     const auto chosen = choose_victims(may_go, Balanced(), now, trial);
-    if (!chosen || chosen->empty()) return std::nullopt;
+    if (!chosen || (chosen->empty() && gone_.empty())) return std::nullopt;
     std::vector<broker::Offer> out;
     for (const std::string& index : *chosen) out.push_back(offers[std::stoul(index)]);
     return out;
@@ -138,6 +143,7 @@ class Asking {
       for (const broker::Offer& one : chosen) {
         const auto shown = std::ranges::find(there, key_of(one), key_of);
         if (shown == there.end()) {
+          if (asked_.contains(key_of(one))) gone_[key_of(one)] = one;
           let_be(one);
           continue;
         }
@@ -177,7 +183,8 @@ class Asking {
   broker::MachineLedger& machine_;
   const MissingMemory& shortage_;
   std::map<Key, Asked> asked_;
-  std::map<Key, Time> first_asked_;  // who goes and comes back again and again is passed over
+  std::map<Key, broker::Offer> gone_;  // of those that were asked, and not come back
+  std::map<Key, Time> first_asked_;    // who goes and comes back again and again is passed over
   std::set<Key> passed_over_;
 };
 

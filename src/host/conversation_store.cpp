@@ -140,8 +140,8 @@ std::optional<ConversationStore::Idle> ConversationStore::take_longest_idle(cons
   return Idle{.id = longest->first, .conversation = *std::exchange(longest->second.idle, std::nullopt)};
 }
 
-// Where the engine cannot save it, its tokens are enough to begin again.
-void ConversationStore::swap_out(Resident& resident, const Idle& idle, const std::stop_token& stop) {
+// Where the engine cannot save it, its tokens are enough to begin again. Whatever becomes of it, the others go as well.
+void ConversationStore::swap_out(Resident& resident, const Idle& idle, const std::stop_token& stop) noexcept try {
   const auto& [id, conversation] = idle;
   run::SequenceSnapshot tokens_alone = tokens_of(conversation);
   try {
@@ -153,6 +153,8 @@ void ConversationStore::swap_out(Resident& resident, const Idle& idle, const std
     log::warn("host", "a conversation of '{}' is swapped out as its tokens alone: {}", resident.name, error.what());
     swap_space_.put_tokens(id, std::move(tokens_alone));
   }
+} catch (const std::exception& error) {
+  log::error("host", "a conversation of '{}' is lost: {}", resident.name, error.what());
 }
 
 // False: no conversation of it is idle, or on its way out.

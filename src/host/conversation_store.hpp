@@ -88,7 +88,7 @@ class ConversationStore {
       PLIMSOLL_REQUIRES(mutex_);
   [[nodiscard]] bool swap_out_one(Resident& resident, const std::stop_token& stop,
                                   std::optional<ConversationId> but_not = std::nullopt) PLIMSOLL_EXCLUDES(mutex_);
-  void swap_out(Resident& resident, const Idle& idle, const std::stop_token& stop) PLIMSOLL_EXCLUDES(mutex_);
+  void swap_out(Resident& resident, const Idle& idle, const std::stop_token& stop) noexcept PLIMSOLL_EXCLUDES(mutex_);
   void put_back(ConversationId id, run::Conversation conversation) PLIMSOLL_EXCLUDES(mutex_);
 
   SwapSpace swap_space_;  // has a lock of its own

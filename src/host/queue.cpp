@@ -289,14 +289,15 @@ std::optional<Job> Queue::next(const std::stop_token& stop) {
   MutexLock lock(mutex_);
   while (!stop.stop_requested()) {
     if (auto job = take_job()) return job;
-    dispatcher_.mend_times(clock_.now());
+    const Dispatcher::Time now = clock_.now();
+    dispatcher_.mend_times(now);
     loader_wakes_at_ = dispatcher_.next_look();
     const auto has_news = [&] {
       mutex_.assert_held();
       return !tasks_.empty() || !calls_.empty() || dispatcher_.next_look() != loader_wakes_at_;
     };
     if (loader_wakes_at_) {  // so long, whatever the clock is set to meanwhile
-      (void)work_.wait_for(lock, stop, *loader_wakes_at_ - clock_.now(), has_news);
+      (void)work_.wait_for(lock, stop, *loader_wakes_at_ - now, has_news);
     } else {
       (void)work_.wait(lock, stop, has_news);
     }

@@ -51,6 +51,7 @@ class RemoteCall final : public UnderWay {
 // thread that may wait. Throws Error{model_crashed} where it has ended two lives, and what RemoteModel::open() throws.
 template <class Ask>
 auto in_some_life(RemoteModel& model, Ask&& ask) {
+  model.loop().require_another_thread();  // a life that is waited for begins on the loop
   const auto call = std::make_shared<RemoteCall>(model.name());
   struct Over {
     RemoteCall& call;

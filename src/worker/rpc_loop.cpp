@@ -76,6 +76,13 @@ RpcLoop::RpcLoop() {
   changed.wait(lock, [&] { return is_there; });
 }
 
+void RpcLoop::require_another_thread() const {
+  if (is_this_thread())
+    throw Error(ErrorCode::usage,
+                "prompt_progress is called while models in other processes answer: nothing can be asked of one inside "
+                "it");
+}
+
 RpcLoop::~RpcLoop() {
   stop_->fulfill();
   thread_.join();

@@ -64,6 +64,8 @@ class RpcLoop {
   auto run(Work&& work);
   [[nodiscard]] kj::LowLevelAsyncIoProvider& io() noexcept { return *io_; }  // on the loop's thread
   [[nodiscard]] kj::Timer& timer() noexcept { return io_->getTimer(); }      // likewise
+  // For who is going to wait. Throws Error{usage} likewise.
+  void require_another_thread() const;
   [[nodiscard]] bool is_this_thread() const noexcept { return std::this_thread::get_id() == thread_.get_id(); }
 
  private:
@@ -95,10 +97,7 @@ template <class Work>
 auto RpcLoop::run(Work&& work) {
   using Result = typename Unpromised<std::invoke_result_t<Work>>::Type;
   static_assert(!std::is_void_v<Result>, "give something, so that one form suffices");
-  if (is_this_thread())
-    throw Error(ErrorCode::usage,
-                "prompt_progress is called while models in other processes answer: nothing can be asked of one inside "
-                "it");
+  require_another_thread();
   const auto call = std::make_shared<Call<Result>>();
   const auto done = [call](auto&& change) {
     const std::lock_guard lock(call->mutex);

@@ -13,9 +13,18 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <memory>
 #include <new>
 #include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
+#include "run/generation.hpp"
+#include "run/generation_work.hpp"
+#include "run/held_sequence.hpp"
+
+#include "resident.hpp"
 #include "temporary_folder.hpp"
 
 namespace plimsoll::host {
@@ -124,6 +133,57 @@ TEST(SavedConversationTest, OneThatCannotBeCopiedForWantOfMemoryIsStillThere) {
   const auto saved = store.save(id, keep_all);
   ASSERT_TRUE(saved);
   EXPECT_EQ(saved->memory.size(), size);
+}
+
+// A sequence that cannot even be read for want of memory.
+class Unreadable final : public run::HeldSequence {
+ public:
+  explicit Unreadable(int& alive) : alive_(alive) { ++alive_; }
+  ~Unreadable() override { --alive_; }
+  Unreadable(const Unreadable&) = delete;
+  Unreadable& operator=(const Unreadable&) = delete;
+  const std::string& model_name() const override { return name_; }
+  const engine::ModelFacts& model_facts() const override { throw std::bad_alloc(); }
+  const engine::ContextFacts& context_facts() const override { throw std::bad_alloc(); }
+  const engine::Model& vocabulary() const override { throw std::bad_alloc(); }
+  std::string fingerprint() const override { return "f"; }
+  void append(std::span<const engine::Token>) override {}
+  std::size_t replace(std::span<const engine::Token>) override { return 0; }
+  std::size_t waiting() const override { return 0; }
+  bool has_logits() const override { return false; }
+  std::vector<engine::Token> tokens() const override { throw std::bad_alloc(); }
+  std::size_t size() const override { return 1; }
+  engine::Position next_position() const override { return 1; }
+  void copy_from(const run::HeldSequence&) override {}
+  void rewind(std::size_t) override {}
+  void refresh() override {}
+  void clear() override {}
+  void set_adapter_scales(std::span<const float>) override {}
+  engine::AdapterScales adapter_scales() const override { return {}; }
+  void set_weight(double) override {}
+  run::SequenceSnapshot save() const override { throw std::bad_alloc(); }
+  Bytes size_when_saved() const override { return 1_B; }
+  std::unique_ptr<run::GenerationWork> work(run::Conversation&, run::GenerationParams) override {
+    throw std::bad_alloc();
+  }
+
+ private:
+  int& alive_;
+  const std::string name_ = "a";
+};
+
+// Else they would outlive the context that they lie in.
+TEST(SwappedOutConversationTest, OneThatCannotBeReadKeepsNoOtherInItsContext) {
+  const test::TemporaryFolder folder;
+  memory::Ledger ledger;
+  ConversationStore store({.memory = 1_MiB, .disk = Bytes{}, .folder = folder.path()}, ledger);
+  int alive = 0;
+  for (int i = 0; i < 3; ++i) store.keep(store.create("a"), run::Conversation(std::make_unique<Unreadable>(alive)));
+  ASSERT_EQ(alive, 3);
+  Resident resident;
+  resident.name = "a";
+  EXPECT_NO_THROW(store.swap_out_all(resident, {}));
+  EXPECT_EQ(alive, 0);
 }
 
 }  // namespace

@@ -266,6 +266,23 @@ TEST_F(RemoteModelTest, InsideAProgressNothingCanBeAskedOfAModel) {
   EXPECT_GT(refused, 0);
 }
 
+// The next process would be waited for, and begins on the thread that waits.
+TEST_F(RemoteModelTest, NorIsAProcessWaitedForInsideAProgress) {
+  open();
+  GenerationParams asked = params();
+  std::atomic<bool> has_killed = false;
+  asked.prompt_progress = [&](std::size_t, std::size_t) {
+    if (has_killed.exchange(true)) return;
+    (void)lone->process.kill();
+    while (lone->process.life_at_once() != nullptr) std::this_thread::yield();
+    test::expect_error(ErrorCode::usage, "prompt_progress",
+                       [&] { (void)lone->model.create().replace(tokens("Day 12.")); });
+  };
+  EXPECT_EQ(stream_of(asked), local(params()));
+  EXPECT_TRUE(has_killed);
+  EXPECT_EQ(lone->deaths, 1);
+}
+
 TEST_F(RemoteModelTest, WhoReadsOnBehindACrashHearsOfItAgain) {
   open_with_fault("abort");
   Generation generation(lone->model.create(), params({.temperature = 0}, "Nothing but §"));
