@@ -24,6 +24,22 @@ const char* level_text(log::Level level) {
   }
 }
 
+// What clients have sent stands in some lines: with a line's end in it, it would go on as a line of its own, and
+// terminals do what other such characters say. (JSON writes them in its own way.)
+std::string one_line(std::string_view message) {
+  std::string out;
+  for (const char c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n')
+      out += "\\n";
+    else if (byte < 0x20 || byte == 0x7F)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out;
+}
+
 }  // namespace
 
 void set_up_server_log(const std::string& format, bool verbose) {
@@ -39,7 +55,7 @@ void set_up_server_log(const std::string& format, bool verbose) {
               {"time", now}, {"level", level_text(level)}, {"part", component}, {"message", message}};
           fmt::print(stderr, "{}\n", line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
         } else {
-          fmt::print(stderr, "{} {:<7} {}: {}\n", now, level_text(level), component, message);
+          fmt::print(stderr, "{} {:<7} {}: {}\n", now, level_text(level), component, one_line(message));
         }
       });
 }

@@ -157,8 +157,9 @@ std::optional<std::string> read_thoughts(Fields& fields) {
   if (details == nullptr || thoughts || !details->is_array()) return thoughts;
   for (const Json& one : *details) {
     const auto text = one.is_object() ? one.find("text") : one.end();
-    if (one.is_object() && text != one.end() && text->is_string())
-      thoughts = thoughts.value_or("") + text->get<std::string>();
+    if (!one.is_object() || text == one.end() || !text->is_string()) continue;
+    if (!thoughts) thoughts.emplace();
+    *thoughts += text->get_ref<const std::string&>();  // in place: there may be any number
   }
   return thoughts;
 }

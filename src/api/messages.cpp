@@ -101,7 +101,8 @@ class TurnReader {
     if (role_ != "assistant") return;
     if (!last_is(role_)) messages_.push_back({.role = role_, .content = ""});
     Json& kept = messages_.back().extra["reasoning_content"];
-    kept = (kept.is_string() ? kept.get<std::string>() : "") + block.text("thinking").value_or("");
+    if (!kept.is_string()) kept = "";
+    kept.get_ref<std::string&>() += block.text("thinking").value_or("");  // in place: a turn may have any number
     block.ignore({"signature", "cache_control"});
     block.pass_over_unknown();
   }

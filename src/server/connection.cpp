@@ -112,11 +112,11 @@ Connection::Tried Connection::tried(int result) {
 }
 
 bool Connection::wait(short events, Time until) const {
-  for (bool is_last = false;;) {
+  for (;;) {
     const auto now = std::chrono::steady_clock::now();
-    if (!is_last && server_has_ended_()) {
-      is_last = true;
-      until = std::min(until, events == POLLOUT ? now + kLastWrite : now);
+    if (server_has_ended_()) {
+      if (!last_write_) last_write_ = now + kLastWrite;
+      until = std::min(until, events == POLLOUT ? *last_write_ : now);
     }
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - now);
     if (is_ready(socket_, events, std::clamp(left, std::chrono::milliseconds(0), kLook))) return true;

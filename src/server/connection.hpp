@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <openssl/ssl.h>
@@ -19,7 +20,7 @@ class Connection {
   using HasEnded = std::function<bool()>;
 
   // Takes the socket over, and closes it in the end. Once `server_has_ended`, nobody waits for anything to come, and
-  // for a second at most until something is taken up.
+  // all waits together for something to be taken up end after a second.
   Connection(int socket, HasEnded server_has_ended) : socket_(socket), server_has_ended_(std::move(server_has_ended)) {}
   ~Connection();
   Connection(const Connection&) = delete;
@@ -57,8 +58,9 @@ class Connection {
 
   const int socket_;
   const HasEnded server_has_ended_;
-  std::unique_ptr<SSL, Free> tls_;  // null: plain
-  bool is_broken_ = false;          // of TLS: nothing may be said any more
+  std::unique_ptr<SSL, Free> tls_;          // null: plain
+  bool is_broken_ = false;                  // of TLS: nothing may be said any more
+  mutable std::optional<Time> last_write_;  // until then somebody waits to write, once the server has ended
 };
 
 }  // namespace plimsoll::server

@@ -44,11 +44,14 @@ std::string unreadable(const httplib::Request& request) {
     return "this is not an HTTP request that is understood here: a first line, then at most 100 headers of at most 8 "
            "KiB each";
   }
+  if (request.get_header_value_u64("Content-Length") > 0 && request.has_header("Transfer-Encoding"))
+    return "a body has either a Content-Length or a Transfer-Encoding";
   if (const std::string encoding = word_of(request, "Content-Encoding"); !encoding.empty())
     return fmt::format("the body cannot be decoded as the {} that its Content-Encoding names", encoding);
   if (word_of(request, "Transfer-Encoding") == "chunked")
     return "the body's chunks are damaged, or their end is missing";
-  return "the body is not as long as its Content-Length says, or a header is longer than 8 KiB";
+  return "the body is not as long as its Content-Length says, a header is longer than 8 KiB, or Accept is no list of "
+         "types";
 }
 
 }  // namespace

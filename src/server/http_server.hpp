@@ -13,9 +13,9 @@ class Connection;
 // its thread for ever. Here a handshake of TLS has that time as a whole, and so have a request's first line and
 // headers, from their first byte on. Each read of a body has it as before, and each write its own.
 //
-// The library's stop() ends every wait: what is being read is not read on, and who takes up nothing more of an answer
-// is waited for a second. A connection is closed where its answer says so, where a request could not be read, and
-// whatever is thrown on it.
+// The library's stop() ends every wait: what is being read is not read on, and who does not take up what is left of
+// an answer is waited for a second. A connection is closed where its answer says so, where a request could not be read,
+// and whatever is thrown on it.
 class HttpServer final : public httplib::Server {
  public:
   explicit HttpServer(std::shared_ptr<SSL_CTX> tls = nullptr);  // null: without TLS

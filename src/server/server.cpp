@@ -85,6 +85,7 @@ void Server::Impl::add_common_handling() {
     // hands out is its own, and no constant.
     auto& own = const_cast<httplib::Request&>(request);
     own.path = usual_path(own.method, own.path);
+    own.ranges.clear();  // the library would cut answers into parts, and refuse streams
     return let_in(own, response);
   });
   http->take_bodies_in(
@@ -156,9 +157,10 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
   }
   if (!may_ask(request)) return turn_away(no_key());
   if (const auto problem = make_readable(request)) return turn_away(*problem);
+  if (body > options.limits.body.value()) return turn_away(failure_of(request, 413, {}, options.limits.body));
   // Charged before it arrives, for as long as there is an answer to it. What does not say its size is charged as it
-  // arrives, or as the largest one where the library reads it by itself. A larger one is refused before it is read.
-  if (body == 0 || body > options.limits.body.value()) return Answer::Unhandled;
+  // arrives, or as the largest one where the library reads it by itself.
+  if (body == 0) return Answer::Unhandled;
   if (request.has_header("Transfer-Encoding") && request.method == "POST" &&
       http->allowed_at(request.path).contains("POST"))
     return Answer::Unhandled;

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "api/dialect.hpp"
 
 #include "api/unknown_fields.hpp"
@@ -30,6 +32,19 @@ TEST(MessagesTest, TheLeastRequest) {
   ASSERT_EQ(chat(asked).messages.size(), 1U);
   EXPECT_EQ(chat(asked).messages[0].role, "user");
   EXPECT_TRUE(chat(asked).tools.is_null());
+}
+
+// Each took a copy of all before it: of ten megabytes of them, half a minute of a processor and more.
+TEST(MessagesTest, AnyNumberOfThoughtsIsReadInNoTime) {
+  Json turn{{"role", "assistant"}, {"content", Json::array()}};
+  for (int i = 0; i < 20'000; ++i)
+    turn["content"].push_back({{"type", "thinking"}, {"thinking", std::string(500, 'h')}});
+  Json body = request();
+  body["messages"].push_back(turn);
+  const std::clock_t before = std::clock();
+  const Asked asked = read_message(body);
+  EXPECT_LT((std::clock() - before) / CLOCKS_PER_SEC, 10);
+  EXPECT_EQ(chat(asked).messages.back().extra.at("reasoning_content").get<std::string>().size(), 10'000'000U);
 }
 
 TEST(MessagesTest, AConversationWithTools) {

@@ -3,6 +3,7 @@
 import gzip
 import json
 import pathlib
+import socket
 import sys
 import unittest
 import zlib
@@ -96,6 +97,44 @@ class Http(ServedCase):
         self.says(self.send({"Content-Length": "-5", "Connection": "close"}, b"{}"), 400, "Content-Length")
         status, headers, _ = self.send({"Connection": "close"}, b"{}", method="PUT")
         self.assertEqual((status, headers["allow"]), (405, "OPTIONS, POST"))
+
+    def test_a_body_that_is_announced_too_large_is_refused_before_it_comes(self):
+        """It never comes: the library would wait for it, half a minute for each piece."""
+        for length in (70_000, 10**12, 2**64 + 2):
+            with socket.create_connection((self.server.host, self.server.port), timeout=20) as s:
+                s.sendall(f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode())
+                self.assertTrue(s.recv(1000).startswith(b"HTTP/1.1 413 "), length)
+
+    def test_what_follows_what_is_refused_is_no_request(self):
+        """Behind a proxy the second answer would be somebody else's."""
+        head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n".encode()
+        for request in (b"BREW /v1/models HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60\r\n\r\n", head + b"Content-Length : 60\r\n\r\n",
+                        head + b"X: y\r\n Content-Length: 60\r\n\r\n", head + b"Transfer-Encoding: gzip\r\n\r\n", head + b"Content-Length: 0x60\r\n\r\n"):
+            with socket.create_connection((self.server.host, self.server.port), timeout=120) as s:
+                s.sendall(request)
+                out = s.recv(65536)
+                try:
+                    s.sendall(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    s.shutdown(socket.SHUT_WR)
+                    while more := s.recv(65536):
+                        out += more
+                except OSError:  # it has closed
+                    pass
+            self.assertEqual(out.count(b"HTTP/1.1 "), 1, (request, out))
+
+    def test_answers_have_no_parts(self):
+        stream = json.dumps({**CHAT, "stream": True}).encode()
+        for body in (json.dumps(CHAT).encode(), stream):
+            status, told, answer = self.post(body, Range="bytes=0-3")
+            self.assertEqual(status, 200, answer)
+            self.assertGreater(len(answer), 100)
+
+    def test_no_client_writes_lines_of_the_log(self):
+        self.send({"Connection": "close"}, None, method="GET", path="/v1/models\nforged")
+        self.says(self.send({"Connection": "close"}, b"{}", path="/slots/0%0Aforged?action=save"), 400, "there is no slot")
+        log = self.server.log_text()
+        self.assertIn("/v1/models\\nforged 404", log)
+        self.assertEqual([line for line in log.split("\n") if line.startswith("forged")], [])
 
     def test_a_page_of_another_origin_asks_first(self):
         asked = ", ".join(["authorization", "content-type", "x-api-key", "anthropic-version", "anthropic-beta", "anthropic-dangerous-direct-browser-access"]
