@@ -45,6 +45,8 @@ Json error_json(ErrorCode code, const std::string& message, const Error::Numbers
 // Beyond any dry run over a slow link: each is a few hundred questions of some hundred bytes.
 constexpr std::chrono::minutes kMostTime{5};
 
+constexpr const char* kDevices = "the devices";
+
 // JSON has no word for NaN and infinity: the child would be asked for something else.
 void require_numbers(const Json& value, const std::string& what, const std::string& about) {
   if (value.is_number_float() && !std::isfinite(value.get<double>()))
@@ -148,15 +150,25 @@ void DryRunProcess::throw_why_it_ended(const std::string& about, bool was_too_la
     throw Error(ErrorCode::io, fmt::format("{} did not answer within {} minutes what was asked about '{}'",
                                            device::rpc_arguments().back(), kMostTime.count(), about));
   if (const auto greeting = device::greet_all(); !greeting.is_well()) throw Error(ErrorCode::io, greeting.why);
-  throw Error(ErrorCode::model_unusable, fmt::format("'{}' cannot be used: {}", about, cause));
+  if (!asks_servers()) throw Error(ErrorCode::model_unusable, fmt::format("'{}' cannot be used: {}", about, cause));
+  const std::string servers = device::rpc_arguments().back();
+  if (about == kDevices)
+    throw Error(ErrorCode::io, fmt::format("what listens at {} greets as ggml's RPC server, and then answers something "
+                                           "else, or has ended meanwhile: {}",
+                                           servers, cause));
+  throw Error(ErrorCode::model_unusable,
+              fmt::format("'{}' cannot be used: {} (it was asked with the devices of {}, which may be the reason)",
+                          about, cause, servers));
 }
+
+bool DryRunProcess::asks_servers() const { return remote_.is_well() && !device::rpc_servers().empty(); }
 
 // A server that greets and then falls silent would keep the child, and us, waiting.
 Json DryRunProcess::ask(const Json& question, const std::string& about) {
   start();
   child_->write_line(question.dump());
   std::optional<Deadline> deadline;
-  if (remote_.is_well() && !device::rpc_servers().empty()) deadline.emplace(kMostTime, [this] { child_->kill(); });
+  if (asks_servers()) deadline.emplace(kMostTime, [this] { child_->kill(); });
   const auto line = child_->read_line();
   const bool is_too_late = deadline && deadline->has_passed();
   deadline.reset();
@@ -177,7 +189,7 @@ DryRun DryRunProcess::dry_run(const DryRunRequest& request) {
 std::vector<DeviceView> DryRunProcess::devices() {
   choose_remote_devices();
   std::vector<DeviceView> views;
-  for (const Json& view : ask({{"devices", true}}, "the devices").at("devices"))
+  for (const Json& view : ask({{"devices", true}}, kDevices).at("devices"))
     views.push_back(device_view_from_json(view));
   RemoteDevices& remote = RemoteDevices::of_process();
   if (remote_.is_well())

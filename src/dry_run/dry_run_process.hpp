@@ -44,6 +44,7 @@ class DryRunProcess final : public DryRunSource {
   nlohmann::ordered_json ask(const nlohmann::ordered_json& question, const std::string& about);
   // Whether the child has remote devices; it is another child where that changes.
   void choose_remote_devices();
+  [[nodiscard]] bool asks_servers() const;  // the child does
   [[nodiscard]] std::vector<std::string> program() const;
   [[noreturn]] void throw_why_it_ended(const std::string& about, bool was_too_late);
   std::vector<std::string> helper_;

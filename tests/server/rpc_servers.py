@@ -83,6 +83,14 @@ class RpcClient:
         self.socket.close()
 
 
+def greeting_of(port):
+    """What one says once it is greeted."""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
+        client.sendall(bytes([14]) + struct.pack("<Q", 24) + bytes(24))
+        size = client.recv(8, socket.MSG_WAITALL)
+        return size + client.recv(struct.unpack("<Q", size)[0], socket.MSG_WAITALL)
+
+
 class CountingLine:
     """Passes everything on to a server, and knows how often each command went by and how many bytes in each direction."""
 

@@ -13,7 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from rpc_servers import CountingLine, RpcClient, RpcServer, SilentServer, free_port  # noqa: E402
+from rpc_servers import CountingLine, RpcClient, RpcServer, SilentServer, free_port, greeting_of  # noqa: E402
 from serving import BOSUN, MATE, Serving  # noqa: E402
 
 PROGRAM, RPC_SERVER, MODELS = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
@@ -189,6 +189,14 @@ class WrongServers(RpcCase):
                 said = self.refused(server.address, command=command)
                 self.assertIn(server.address, said)
                 self.assertIn(words, said)
+
+    def test_one_that_greets_and_then_hangs_up(self):
+        server = SilentServer(greeting_of(self.rpc_server().port))
+        self.addCleanup(server.close)
+        for command in (("devices",), ("plan", "-m", MATE)):
+            said = self.refused(server.address, command=command)
+            self.assertIn(server.address, said)
+        self.assertIn("then answers something else, or has ended", said)
 
     def test_addresses_that_others_reach_are_refused(self):
         said = self.refused("203.0.113.7:50052", status=2)
