@@ -3,17 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include <plimsoll/base/error.hpp>
+#include "base/lower_case.hpp"
 
 namespace plimsoll::app {
 namespace {
-
-std::string lower_case(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
 
 // Of a model in several files the first stands for all; projectors are no models.
 bool is_a_model(const std::filesystem::path& path) {

@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "api/json_text.hpp"
+
 namespace plimsoll::api {
 namespace {
 
@@ -102,8 +104,7 @@ Problem no_such_model(const std::string& model) {
       .about(model);
 }
 
-nlohmann::ordered_json error_body(const Problem& problem, ErrorShape shape) {
-  using Json = nlohmann::ordered_json;
+Json error_body(const Problem& problem, ErrorShape shape) {
   if (shape == ErrorShape::plimsoll) {
     Json body{{"schema", "plimsoll.error/1"}, {"code", problem.code()}, {"message", problem.what()}};
     if (!problem.field().empty()) body["field"] = problem.field();

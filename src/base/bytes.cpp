@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
+#include "base/lower_case.hpp"
 
 namespace plimsoll {
 namespace {
@@ -21,12 +21,6 @@ std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(' ');
   return first == std::string_view::npos ? std::string_view{}
                                          : text.substr(first, text.find_last_not_of(' ') - first + 1);
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return out;
 }
 
 // Shift for a unit spelled in any of the usual ways; -1 for none of them.
@@ -72,7 +66,7 @@ std::expected<Bytes, std::string> parse_bytes(std::string_view text) {
     return std::unexpected(fmt::format("'{}' is not a size; write it like 8GiB, 512MiB or 1.5g", text));
   };
   const auto too_large = [&] { return std::unexpected(fmt::format("'{}' is more than any machine holds", text)); };
-  const std::string compact = lower(trimmed(text));
+  const std::string compact = lower_case(trimmed(text));
   const std::size_t digits = std::min(compact.find_first_not_of("0123456789."), compact.size());
   const char* const first = compact.data();
   const char* const last = first + digits;

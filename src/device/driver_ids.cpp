@@ -3,10 +3,10 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
+
+#include "base/lower_case.hpp"
 
 namespace plimsoll::device {
 namespace {
@@ -74,8 +74,7 @@ std::optional<CardIds> card_ids(const DriverFunctions& driver, std::string_view 
 }
 
 std::string normalized_pci_id(std::string_view pci_id) {
-  std::string text(pci_id.substr(0, pci_id.find('-')));
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string text = lower_case(pci_id.substr(0, pci_id.find('-')));
   if (const std::size_t colon = text.find(':'); colon == 8 && text.starts_with("0000")) text.erase(0, 4);
   return text;
 }

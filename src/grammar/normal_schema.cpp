@@ -1,9 +1,9 @@
+#include "base/lower_case.hpp"
 #include "grammar/normal_schema.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cctype>
 #include <limits>
 #include <map>
 #include <set>
@@ -53,8 +53,7 @@ class Normal {
     static const std::set<std::string> kTypes{"object", "array", "string", "number", "integer", "boolean", "null"};
     Json list = Json::array();
     for (const Json& one : value.is_array() ? value : Json::array({value})) {
-      std::string name = one.is_string() ? one.get<std::string>() : "";
-      std::ranges::transform(name, name.begin(), [](unsigned char c) { return std::tolower(c); });
+      const std::string name = lower_case(one.is_string() ? one.get<std::string>() : "");
       if (kTypes.contains(name))
         list.push_back(name);
       else

@@ -1,3 +1,4 @@
+#include "base/lower_case.hpp"
 #include "grammar/tool_grammar.hpp"
 
 #include <fmt/format.h>
@@ -35,16 +36,11 @@ constexpr std::size_t kMostExpressions = 100'000;
 constexpr std::size_t kMostValues = 4'000'000;
 constexpr std::size_t kLargest = std::size_t{16} << 20U;
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
-  return text;
-}
-
 bool is_schema_of_an_object(const Json& schema) {
   if (!schema.is_object()) return schema == true;
   const auto type = schema.find("type");
   if (type == schema.end()) return true;
-  const auto is_object = [](const Json& one) { return one.is_string() && lower(one.get<std::string>()) == "object"; };
+  const auto is_object = [](const Json& one) { return one.is_string() && lower_case(one.get<std::string>()) == "object"; };
   return type->is_array() ? std::ranges::any_of(*type, is_object) : is_object(*type);
 }
 

@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kAllocates = "ggml_backend_buft_alloc_buffer";
-constexpr const char* kSystems = "libggml-base.so.0";
+constexpr const char* kSystemsEngine = "libggml-base.so.0";
 
 // --- the child that loads a library: "FILE\n" is answered by two lines, where its allocator is and its version ---
 
@@ -158,7 +158,7 @@ Outlook outlook_of(const std::vector<std::string>& command) {
   out.has_engine_inside = !is_linked && names_the_allocator(executable);
   for (const auto& files : engines_below(folders_of(command, *program, executable)))
     (void)std::ranges::any_of(files, [&](const fs::path& file) { return search.look_at(file, Found::beside); });
-  if (out.engines.empty() && !out.has_engine_inside) (void)search.look_at(kSystems, Found::of_system);
+  if (out.engines.empty() && !out.has_engine_inside) (void)search.look_at(kSystemsEngine, Found::of_system);
   return out;
 }
 

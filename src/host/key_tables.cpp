@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include <plimsoll/base/error.hpp>
+#include "base/lower_case.hpp"
 #include "base/text_file.hpp"
 
 #include "model_keys.hpp"
@@ -36,8 +37,7 @@ std::string checked_hash(std::string text) {
   const auto is_digit = [](unsigned char c) { return std::isxdigit(c) != 0; };
   if (text.size() != kHashDigits || !std::ranges::all_of(text, is_digit))
     wrong(fmt::format("'sha256' takes the {} hexadecimal digits that sha256sum writes", kHashDigits));
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
+  return lower_case(text);
 }
 
 FleetKey read_key(const toml::table& table, const std::filesystem::path& folder, Complaints& complaints) {

@@ -1,3 +1,4 @@
+#include "base/lower_case.hpp"
 #include "place/cluster.hpp"
 
 #include <fmt/format.h>
@@ -17,13 +18,6 @@ bool has_only(std::string_view text, std::string_view others) {
   });
 }
 
-std::string in_small_letters(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
 // It becomes a file's name, and a word in the files of other programs.
 void check_host_name(const Node& node, std::map<std::string, std::string>& by_address,
                      std::vector<std::string>& wrong) {
@@ -38,14 +32,14 @@ void check_host_name(const Node& node, std::map<std::string, std::string>& by_ad
                                 node.name, node.address));
   // Names of hosts are the same in any case.
   const std::string& address = node.address.empty() ? node.name : node.address;
-  const auto [other, is_new] = by_address.emplace(in_small_letters(address), node.name);
+  const auto [other, is_new] = by_address.emplace(lower_case(address), node.name);
   if (!is_new && other->second != node.name)
     wrong.push_back(fmt::format("nodes '{}' and '{}' have the same address", other->second, node.name));
 }
 
 // It becomes a word in a fleet file's budgets and devices, where some words mean something else.
 void check_device_name(const Device& device, const Node& node, std::vector<std::string>& wrong) {
-  const std::string name = in_small_letters(device.name);
+  const std::string name = lower_case(device.name);
   if (name == "cpu" || name == "none") {
     wrong.push_back(
         fmt::format("'{}' of node '{}' is no device: of the node's own memory 'host' tells", device.name, node.name));

@@ -1,3 +1,4 @@
+#include "base/lower_case.hpp"
 #include "remote/address.hpp"
 
 #include <fmt/format.h>
@@ -127,9 +128,7 @@ std::string origin_of(std::string_view url) {
   std::string authority(url.substr(host, end - host));
   if (const std::size_t user = authority.rfind('@'); user != std::string::npos) authority.erase(0, user + 1);
   if (authority.empty()) return {};
-  std::string origin = std::string(url.substr(0, host)) + authority;
-  std::ranges::transform(origin, origin.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return origin;
+  return lower_case(std::string(url.substr(0, host)) + authority);
 }
 
 std::vector<std::string> split_urls(const std::string& url) {

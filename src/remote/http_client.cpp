@@ -1,3 +1,4 @@
+#include "base/lower_case.hpp"
 #include "remote/http_client.hpp"
 
 #include <curl/curl.h>
@@ -5,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <string_view>
 
 #include <plimsoll/base/error.hpp>
@@ -27,12 +27,6 @@ std::string trimmed(std::string_view text) {
   const std::size_t from = text.find_first_not_of(" \t\r\n");
   if (from == std::string_view::npos) return {};
   return std::string(text.substr(from, text.find_last_not_of(" \t\r\n") - from + 1));
-}
-
-std::string in_small_letters(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
 }
 
 std::optional<std::uint64_t> number(std::string_view text) { return parse_number<std::uint64_t>(text); }
@@ -120,13 +114,13 @@ struct HttpClient::Exchange {
     }
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) return;
-    const std::string name = in_small_letters(line.substr(0, colon));
+    const std::string name = lower_case(line.substr(0, colon));
     const std::string value = trimmed(line.substr(colon + 1));
     if (name == "content-range") range = content_range(value);
     if (name == "content-length") content_length = number(value);
     if (name == "etag") etag = value;
     if (name == "last-modified") last_modified = value;
-    if (name == "content-encoding") encoding = in_small_letters(value);
+    if (name == "content-encoding") encoding = lower_case(value);
     if (name == "link") next = next_of(value);
   }
 

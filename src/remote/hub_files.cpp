@@ -1,3 +1,4 @@
+#include "base/lower_case.hpp"
 #include "remote/hub_files.hpp"
 
 #include <fmt/format.h>
@@ -5,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -19,12 +19,6 @@ namespace {
 constexpr std::size_t kLongestPage = 16U << 20U;
 constexpr int kMostPages = 100;
 
-std::string in_small_letters(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
-
 std::string_view last_part(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 // What a terminal would take for something else than a name is none.
@@ -34,7 +28,7 @@ bool has_control_characters(std::string_view text) {
 
 bool is_model(std::string_view path) {
   if (has_control_characters(path)) return false;
-  const std::string name = in_small_letters(last_part(path));
+  const std::string name = lower_case(last_part(path));
   constexpr std::array<std::string_view, 3> kOthers{"mmproj", "imatrix", "lora"};
   return name.ends_with(".gguf") &&
          std::ranges::none_of(kOthers, [&](std::string_view other) { return name.contains(other); });
@@ -87,8 +81,8 @@ void add_files(const std::string& url, const std::string& page, std::map<std::st
 // Whether a name says that its weights are of that type: "x-Q4_K_M.gguf", "x.q4_k_m.gguf", "x_Q4_K_M.gguf",
 // "Q4_K_M/x.gguf". Behind it no '_': "Q4_K" is another type.
 bool carries(std::string_view path, std::string_view type) {
-  const std::string text = in_small_letters(path);
-  const std::string wanted = in_small_letters(type);
+  const std::string text = lower_case(path);
+  const std::string wanted = lower_case(type);
   const auto is_edge = [&](std::size_t at) { return at >= text.size() || std::string_view("-./").contains(text[at]); };
   for (std::size_t at = text.find(wanted); at != std::string::npos; at = text.find(wanted, at + 1)) {
     if ((at == 0 || text[at - 1] == '_' || is_edge(at - 1)) && is_edge(at + wanted.size())) return true;

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdint>
 #include <optional>
 #include <span>
 
+#include "base/lower_case.hpp"
 #include "server/server_options.hpp"
 
 namespace plimsoll::server {
@@ -52,8 +52,7 @@ bool is_address(const std::string& name) { return parsed<V4>(AF_INET, name) || p
 bool same_name(const std::string& a, const std::string& b) {
   const auto bare = [](std::string name) {
     if (name.ends_with('.')) name.pop_back();
-    std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return name;
+    return lower_case(name);
   };
   return !a.empty() && bare(a) == bare(b);
 }

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <chrono>
 #include <string_view>
+
+#include "base/lower_case.hpp"
 
 namespace plimsoll::server {
 namespace {
@@ -14,14 +15,9 @@ namespace {
 // What the library was built to decode.
 constexpr const char* kEncodings = "gzip, deflate, br, zstd";
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 // Without parameters and blanks.
 std::string word_of(const httplib::Request& request, const char* header) {
-  std::string text = lower(request.get_header_value(header));
+  std::string text = lower_case(request.get_header_value(header));
   text.erase(std::min(text.find(';'), text.size()));
   const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
   std::erase_if(text, is_blank);
