@@ -9,6 +9,8 @@
 #include <array>
 #include <fstream>
 
+#include "is_there.hpp"
+
 namespace plimsoll::app {
 namespace {
 
@@ -30,11 +32,6 @@ std::string first_line(const fs::path& path) {
   std::string line;
   std::getline(file, line);
   return line;
-}
-
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error);
 }
 
 // Which group may open it, where this process may not.

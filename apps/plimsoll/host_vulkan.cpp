@@ -7,6 +7,7 @@
 
 #include "installed_places.hpp"
 #include "options.hpp"
+#include "is_there.hpp"
 
 namespace plimsoll::app {
 namespace {
@@ -17,11 +18,6 @@ namespace fs = std::filesystem;
 constexpr std::array kLibraryFolders{
     "usr/lib/x86_64-linux-gnu", "usr/lib/aarch64-linux-gnu", "usr/lib64",       "usr/lib",
     "usr/local/nvidia/lib64",   "usr/local/nvidia/lib",      "usr/lib/wsl/lib", "run/opengl-driver/lib"};
-
-bool is_there(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path, error);
-}
 
 bool is_set(const VulkanSurroundings& surroundings, const char* name) {
   return !surroundings.variable(name).value_or("").empty();

@@ -10,10 +10,10 @@
 namespace plimsoll::test {
 namespace {
 
-constexpr std::uint32_t kEmbd = 16;
-constexpr std::uint32_t kHeads = 2;
-constexpr std::uint32_t kFeedForward = 24;
-constexpr std::uint32_t kLayers = 2;
+constexpr std::uint32_t kWidth = 16;
+constexpr std::uint32_t kProjectorHeads = 2;
+constexpr std::uint32_t kInner = 24;
+constexpr std::uint32_t kProjectorLayers = 2;
 constexpr std::uint32_t kImage = 32;
 constexpr std::uint32_t kMelBins = 80;
 
@@ -38,15 +38,15 @@ class Writer {
   }
 
   void layers(const std::string& prefix) {
-    for (std::uint32_t layer = 0; layer < kLayers; ++layer) {
+    for (std::uint32_t layer = 0; layer < kProjectorLayers; ++layer) {
       const std::string block = fmt::format("{}.blk.{}.", prefix, layer);
-      for (const char* name : {"attn_q", "attn_v", "attn_out"}) linear(block + name, kEmbd, kEmbd);
-      weight(block + "attn_k.weight", {kEmbd, kEmbd});  // whisper's has no bias
-      if (prefix == "v") weight(block + "attn_k.bias", {kEmbd});
-      norm(block + "ln1", kEmbd);
-      norm(block + "ln2", kEmbd);
-      linear(block + "ffn_up", kEmbd, kFeedForward);
-      linear(block + "ffn_down", kFeedForward, kEmbd);
+      for (const char* name : {"attn_q", "attn_v", "attn_out"}) linear(block + name, kWidth, kWidth);
+      weight(block + "attn_k.weight", {kWidth, kWidth});  // whisper's has no bias
+      if (prefix == "v") weight(block + "attn_k.bias", {kWidth});
+      norm(block + "ln1", kWidth);
+      norm(block + "ln2", kWidth);
+      linear(block + "ffn_up", kWidth, kInner);
+      linear(block + "ffn_down", kInner, kWidth);
     }
   }
 
@@ -61,8 +61,8 @@ void keys(TinyGguf& file, const char* kind, const char* sense, std::uint32_t wid
   const std::string prefix = fmt::format("clip.{}.", sense);
   file.text("general.architecture", "clip").text("general.name", "tiny projector");
   file.text("clip.projector_type", kind).number(prefix + "projection_dim", width);
-  file.number(prefix + "embedding_length", kEmbd).number(prefix + "feed_forward_length", kFeedForward);
-  file.number(prefix + "block_count", kLayers).number(prefix + "attention.head_count", kHeads);
+  file.number(prefix + "embedding_length", kWidth).number(prefix + "feed_forward_length", kInner);
+  file.number(prefix + "block_count", kProjectorLayers).number(prefix + "attention.head_count", kProjectorHeads);
   file.real(prefix + "attention.layer_norm_epsilon", 1e-5F);
   yes(file, fmt::format("clip.has_{}_encoder", sense).c_str());
   yes(file, "clip.use_gelu");
@@ -83,12 +83,12 @@ TinyGguf tiny_projector(ProjectorKind kind, std::uint32_t width, std::uint32_t s
     case ProjectorKind::fixed: {
       TinyGguf file = seeing("mlp", width, 8);
       Writer add(file, seed);
-      add.weight("v.patch_embd.weight", {8, 8, 3, kEmbd});
-      add.weight("v.class_embd", {kEmbd});
-      add.weight("v.position_embd.weight", {kEmbd, 17});
-      add.norm("v.pre_ln", kEmbd);
+      add.weight("v.patch_embd.weight", {8, 8, 3, kWidth});
+      add.weight("v.class_embd", {kWidth});
+      add.weight("v.position_embd.weight", {kWidth, 17});
+      add.norm("v.pre_ln", kWidth);
       add.layers("v");
-      add.linear("mm.0", kEmbd, width);
+      add.linear("mm.0", kWidth, width);
       add.linear("mm.2", width, width);
       return file;
     }
@@ -96,24 +96,24 @@ TinyGguf tiny_projector(ProjectorKind kind, std::uint32_t width, std::uint32_t s
       TinyGguf file = seeing("gemma3", width, 4);
       file.number("clip.vision.projector.scale_factor", 2);
       Writer add(file, seed);
-      add.weight("v.patch_embd.weight", {4, 4, 3, kEmbd});
-      file.tensor("v.patch_embd.bias", {kEmbd}, {0.01F});
-      add.weight("v.position_embd.weight", {kEmbd, 64});
+      add.weight("v.patch_embd.weight", {4, 4, 3, kWidth});
+      file.tensor("v.patch_embd.bias", {kWidth}, {0.01F});
+      add.weight("v.position_embd.weight", {kWidth, 64});
       add.layers("v");
-      add.norm("v.post_ln", kEmbd);
-      add.weight("mm.input_projection.weight", {width, kEmbd});
-      file.tensor("mm.soft_emb_norm.weight", {kEmbd}, {1});
+      add.norm("v.post_ln", kWidth);
+      add.weight("mm.input_projection.weight", {width, kWidth});
+      file.tensor("mm.soft_emb_norm.weight", {kWidth}, {1});
       return file;
     }
     case ProjectorKind::any_size: {
       TinyGguf file = seeing("qwen2vl_merger", width, 4);
       Writer add(file, seed);
-      add.weight("v.patch_embd.weight", {4, 4, 3, kEmbd});
-      add.weight("v.patch_embd.weight.1", {4, 4, 3, kEmbd});
+      add.weight("v.patch_embd.weight", {4, 4, 3, kWidth});
+      add.weight("v.patch_embd.weight.1", {4, 4, 3, kWidth});
       add.layers("v");
-      add.norm("v.post_ln", kEmbd);
-      add.linear("mm.0", std::uint64_t{4} * kEmbd, std::uint64_t{4} * kEmbd);
-      add.linear("mm.2", std::uint64_t{4} * kEmbd, width);
+      add.norm("v.post_ln", kWidth);
+      add.linear("mm.0", std::uint64_t{4} * kWidth, std::uint64_t{4} * kWidth);
+      add.linear("mm.2", std::uint64_t{4} * kWidth, width);
       return file;
     }
     case ProjectorKind::hears: {
@@ -122,16 +122,16 @@ TinyGguf tiny_projector(ProjectorKind kind, std::uint32_t width, std::uint32_t s
       keys(file, "ultravox", "audio", width);
       file.number("clip.audio.num_mel_bins", kMelBins).number("clip.audio.projector.stack_factor", kStack);
       Writer add(file, seed);
-      add.weight("a.conv1d.1.weight", {3, kMelBins, kEmbd});
-      file.tensor("a.conv1d.1.bias", {1, kEmbd}, {0.01F});
-      add.weight("a.conv1d.2.weight", {3, kEmbd, kEmbd});
-      file.tensor("a.conv1d.2.bias", {1, kEmbd}, {0.01F});
-      add.weight("a.position_embd.weight", {kEmbd, 1500});
+      add.weight("a.conv1d.1.weight", {3, kMelBins, kWidth});
+      file.tensor("a.conv1d.1.bias", {1, kWidth}, {0.01F});
+      add.weight("a.conv1d.2.weight", {3, kWidth, kWidth});
+      file.tensor("a.conv1d.2.bias", {1, kWidth}, {0.01F});
+      add.weight("a.position_embd.weight", {kWidth, 1500});
       add.layers("a");
-      add.norm("a.post_ln", kEmbd);
-      add.weight("mm.a.mlp.1.weight", {std::uint64_t{kStack} * kEmbd, 32});
+      add.norm("a.post_ln", kWidth);
+      add.weight("mm.a.mlp.1.weight", {std::uint64_t{kStack} * kWidth, 32});
       add.weight("mm.a.mlp.2.weight", {16, width});
-      file.tensor("mm.a.norm_pre.weight", {std::uint64_t{kStack} * kEmbd}, {1});
+      file.tensor("mm.a.norm_pre.weight", {std::uint64_t{kStack} * kWidth}, {1});
       file.tensor("mm.a.norm_mid.weight", {16}, {1});
       return file;
     }
