@@ -234,7 +234,7 @@ void print_text(const Json& report) {
   for (const Json& sentence : report["advice"]) fmt::print("advice: {}\n", sentence.get<std::string>());
 }
 
-int run(const GlobalOptions& global) {
+int run_doctor(const GlobalOptions& global) {
   // Before the backends have threads.
   std::optional<guard::Outlook> outlook;
   if (!guarded_command().empty()) outlook = guard::outlook_of(guarded_command());
@@ -268,7 +268,7 @@ void add_doctor(CLI::App& app, GlobalOptions& global, int& status) {
   add_json(*command, global);
   const auto options = std::make_shared<ModelOptions>();
   for (const char* flag : {"--rpc", "--rpc-insecure"}) add_option(*command, *options, options::option_of_flag(flag));
-  command->callback([&global, &status, options] { status = run(global); });
+  command->callback([&global, &status, options] { status = run_doctor(global); });
 }
 
 }  // namespace plimsoll::app

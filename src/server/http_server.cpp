@@ -17,7 +17,7 @@
 namespace plimsoll::server {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 // Of the request that this thread reads or answers.
 thread_local bool head_is_late = false;
@@ -40,16 +40,16 @@ void tell_end(int socket, Ask ask, std::string& address, int& port) {
 
 // How long a request's parts are waited for.
 struct Patience {
-  Clock::duration head;
-  Clock::duration read;
-  Clock::duration write;
+  SteadyClock::duration head;
+  SteadyClock::duration read;
+  SteadyClock::duration write;
 };
 
 // One request's bytes and those of its answer, as the library wants them.
 class RequestStream final : public httplib::Stream {
  public:
   RequestStream(Connection& connection, const Patience& patience)
-      : connection_(connection), patience_(patience), head_until_(Clock::now() + patience.head) {
+      : connection_(connection), patience_(patience), head_until_(SteadyClock::now() + patience.head) {
     head_is_late = answer_says_close = false;
   }
   ~RequestStream() override { head_is_late = false; }
@@ -73,14 +73,14 @@ class RequestStream final : public httplib::Stream {
     return static_cast<ssize_t>(given);
   }
   ssize_t write(const char* bytes, std::size_t size) override {
-    return connection_.write(bytes, size, Clock::now() + patience_.write);
+    return connection_.write(bytes, size, SteadyClock::now() + patience_.write);
   }
   [[nodiscard]] bool is_readable() const override { return begin_ < end_ || connection_.holds_something(); }
   [[nodiscard]] bool wait_readable() const override {
-    return connection_.comes_something(Clock::now() + patience_.read);
+    return connection_.comes_something(SteadyClock::now() + patience_.read);
   }
   [[nodiscard]] bool wait_writable() const override {
-    return connection_.takes_something(Clock::now() + patience_.write);
+    return connection_.takes_something(SteadyClock::now() + patience_.write);
   }
   [[nodiscard]] bool is_peer_alive() const override { return connection_.is_open(); }
   void get_remote_ip_and_port(std::string& address, int& port) const override {
@@ -91,29 +91,29 @@ class RequestStream final : public httplib::Stream {
   }
   [[nodiscard]] socket_t socket() const override { return connection_.socket(); }
   [[nodiscard]] time_t duration() const override {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun_).count();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(SteadyClock::now() - begun_).count();
   }
 
  private:
   ssize_t receive(char* into, std::size_t size) {
-    const auto now = Clock::now();
-    const Clock::time_point until = head_until_.value_or(now + patience_.read);
+    const auto now = SteadyClock::now();
+    const SteadyClock::time_point until = head_until_.value_or(now + patience_.read);
     // Nobody waits for who sends without a pause.
     const ssize_t got = head_until_ && now >= until ? -1 : connection_.read(into, size, until);
-    head_is_late = got < 0 && head_until_ && Clock::now() >= until;
+    head_is_late = got < 0 && head_until_ && SteadyClock::now() >= until;
     return got;
   }
 
   Connection& connection_;
   const Patience patience_;
-  const Clock::time_point begun_ = Clock::now();
-  std::optional<Clock::time_point> head_until_;  // empty: it has been read
+  const SteadyClock::time_point begun_ = SteadyClock::now();
+  std::optional<SteadyClock::time_point> head_until_;  // empty: it has been read
   std::vector<char> buffer_ = std::vector<char>(4096);
   std::size_t begin_ = 0;  // of what is in the buffer and not read yet
   std::size_t end_ = 0;
 };
 
-Clock::duration time_of(time_t seconds, time_t microseconds) {
+SteadyClock::duration time_of(time_t seconds, time_t microseconds) {
   return std::chrono::seconds(seconds) + std::chrono::microseconds(microseconds);
 }
 
@@ -129,7 +129,7 @@ HttpServer::HttpServer(std::shared_ptr<SSL_CTX> tls) : tls_(std::move(tls)) {
 bool HttpServer::head_was_late() noexcept { return head_is_late; }
 
 bool HttpServer::answer_one(Connection& connection, bool is_last) {
-  const Clock::duration reading = time_of(read_timeout_sec_, read_timeout_usec_);
+  const SteadyClock::duration reading = time_of(read_timeout_sec_, read_timeout_usec_);
   RequestStream stream(connection,
                        {.head = reading, .read = reading, .write = time_of(write_timeout_sec_, write_timeout_usec_)});
   std::string remote;
@@ -148,7 +148,7 @@ bool HttpServer::answer_one(Connection& connection, bool is_last) {
 
 bool HttpServer::process_and_close_socket(socket_t socket) {
   Connection connection(socket, [this] { return has_ended(); });
-  const auto soon = [](Clock::duration time) { return Clock::now() + time; };
+  const auto soon = [](SteadyClock::duration time) { return SteadyClock::now() + time; };
   if (tls_ && !connection.shake_hands(*tls_, soon(time_of(read_timeout_sec_, read_timeout_usec_)))) return false;
   std::size_t left = keep_alive_max_count_;
   do {  // one that has connected is answered, even by a server that ends
