@@ -50,7 +50,7 @@ class Limits(unittest.TestCase):
         self.assertEqual(server.stop(), 0)
 
     def test_where_nothing_fits_there_is_no_server_but_ways_out(self):
-        done = subprocess.run([PROGRAM, "serve", "-m", BOSUN, "-c", "256", "--no-repack", "--budget", "CPU=9700KiB", *SMALL, "--port", "0"], capture_output=True, text=True)
+        done = subprocess.run([PROGRAM, "serve", "-m", BOSUN, "-c", "256", "--no-repack", "--budget", "CPU=9700KiB", *SMALL, "--port", "0"], capture_output=True, text=True, timeout=120)
         self.assertEqual(done.returncode, 3, done.stderr)
         self.assertIn("Never: bosun-log", done.stderr)
         self.assertIn("would fit: ", done.stderr)

@@ -39,6 +39,11 @@ def is_whole(answer):
     return bool(ended and length) and len(body) >= int(length[1])
 
 
+# Programs that a test runs by itself find what this test's programs have measured, not what its user's have.
+_caches = tempfile.TemporaryDirectory()
+os.environ.update(XDG_CACHE_HOME=_caches.name, XDG_CONFIG_HOME=_caches.name)
+
+
 class Serving:
     """The server as a child process, with its log and its address."""
 
