@@ -77,6 +77,8 @@ ToolOpening tag_anywhere(std::string_view tag) {
 
 ToolForm tool_form(std::string_view template_source) {
   const auto has = [&](std::string_view words) { return template_source.contains(words); };
+  if (has(kHermesTag) && has("<function=") && has("<parameter=")) return ToolForm::coder;
+  if (has(kHermesTag) && has("<arg_key>") && has("<arg_value>")) return ToolForm::glm;
   if (has(kHermesTag)) return ToolForm::hermes;
   if (has(kMistralTag)) return ToolForm::mistral;
   if (has("<|python_tag|>") || has("ipython") || has(R"({"name": function name, "parameters")")) return ToolForm::bare;
@@ -91,6 +93,8 @@ std::size_t ToolOpening::next(std::size_t state, char c) const {
 ToolOpening tool_opening(ToolForm form, const std::vector<std::string>& names) {
   switch (form) {
     case ToolForm::hermes:
+    case ToolForm::coder:
+    case ToolForm::glm:
       return tag_anywhere(kHermesTag);
     case ToolForm::mistral:
       return tag_anywhere(kMistralTag);
