@@ -10,7 +10,7 @@ namespace {
 
 using grammar::TypeNames;
 
-bool is_space(char c) { return grammar::kSpaces.contains(c); }
+bool is_blank(char c) { return grammar::kSpaces.contains(c); }
 
 // See check_tools().
 bool is_of_a_name(char c) {
@@ -31,8 +31,8 @@ std::string_view without_lines(std::string_view text) {
 }
 
 std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
 }
 
@@ -92,7 +92,7 @@ TaggedCall::Seen TaggedCall::push(char c) {
 
 TaggedCall::Seen TaggedCall::before_name(char c) {
   if (!form_->name_begin.empty()) return read_tag(c, form_->name_begin, Place::name);
-  if (is_space(c)) return Seen::inside;
+  if (is_blank(c)) return Seen::inside;
   place_ = Place::name;
   return in_name(c);
 }
@@ -110,7 +110,7 @@ TaggedCall::Seen TaggedCall::in_name(char c) {
 }
 
 TaggedCall::Seen TaggedCall::between(char c) {
-  if (tag_.empty() && is_space(c)) return Seen::inside;
+  if (tag_.empty() && is_blank(c)) return Seen::inside;
   tag_ += c;
   if (tag_ == form_->end) {
     tag_.clear();
@@ -149,7 +149,7 @@ TaggedCall::Seen TaggedCall::in_value(char c) {
 }
 
 TaggedCall::Seen TaggedCall::read_tag(char c, std::string_view tag, Place behind) {
-  if (tag_.empty() && is_space(c)) return Seen::inside;
+  if (tag_.empty() && is_blank(c)) return Seen::inside;
   tag_ += c;
   if (tag_ == tag) {
     tag_.clear();

@@ -132,6 +132,8 @@ class ToolCallReader::Impl {
     phase_ = Phase::calling;
     if (tagged_ != nullptr) {
       tagged_call_.emplace(*tagged_, [this](const std::string& function) { return types_of(function); });
+      if (state_ == ToolOpening::kBegun) return;
+      for (const char c : tagged_->name_begin) (void)tagged_call_->push(c);  // its first tag was left out
       return;
     }
     json_ = {};

@@ -59,8 +59,10 @@ class ToolGrammar {
         parallel_(tools.parallel && tools.form != ToolForm::bare),
         not_first_(tools.not_first) {
     for (const Json& tool : tools.tools) add_function(tool["function"]);
-    const std::string choice = fmt::format("({})", fmt::join(choices_, " | "));
-    add("call", tagged_ != nullptr ? choice : R"("{" ws "\"name\"" ws ":" ws )" + choice);
+    add("choice", fmt::format("{}", fmt::join(choices_, " | ")));
+    add("call", tagged_ == nullptr            ? R"("{" ws "\"name\"" ws ":" ws choice)"
+                : tagged_->name_begin.empty() ? "choice"
+                                              : fmt::format(R"("{}" choice)", tagged_->name_begin));
     lines_.emplace_back(kSpace);
     add_calls();
   }
@@ -122,8 +124,7 @@ class ToolGrammar {
     names_.push_back(name);
     lines_.push_back(gbnf_with_prefix(arguments_grammar(function), fmt::format("f{}-", index)));
     if (tagged_ != nullptr) {
-      const std::string tag = std::string(tagged_->name_begin) + name + std::string(tagged_->name_end);
-      choices_.push_back(fmt::format(R"("{}" line f{}-root)", tag, index));
+      choices_.push_back(fmt::format(R"("{}{}" line f{}-root)", name, tagged_->name_end, index));
       return;
     }
     add(fmt::format("rest{}", index),
@@ -141,7 +142,10 @@ class ToolGrammar {
         add_in_tags(R"(line call line "</tool_call>")", again);
         break;
       case ToolForm::coder:
-        add_in_tags(R"(line call "</function>" line "</tool_call>")", again);
+        add_in_tags(R"(line call "</function>" line "</tool_call>")", again, R"( | "<function=" named)");
+        add("closed", R"(| line "</tool_call>")");
+        add("named", R"(choice "</function>" closed)");
+        add("begun1", parallel_ ? "named again" + again : "named");
         break;
       case ToolForm::glm:
         add_in_tags(R"(call "</tool_call>")", again);
@@ -161,19 +165,21 @@ class ToolGrammar {
     }
   }
 
-  // `tagged`: what follows each call's opening tag.
-  void add_in_tags(const std::string& tagged, const std::string& again) {
+  // `tagged`: what follows each call's opening tag. `or_so`: how else a further call may begin.
+  void add_in_tags(const std::string& tagged, const std::string& again, const std::string& or_so = "") {
     head_ = fmt::format(R"("{}")", kHermesTag);
     lines_.emplace_back(kLine);
     add("tagged", tagged);
-    add("again", fmt::format("line {} tagged", head_));
+    add("again", fmt::format("line ({} tagged{})", head_, or_so));
     add("begun", parallel_ ? "tagged again" + again : "tagged");
   }
 
   [[nodiscard]] std::string rule_of(std::size_t state) const {
     if (state == ToolOpening::kPlain) return "plain";
     if (state < ToolOpening::kBegun) return fmt::format("at{}", state);
-    return form_ == ToolForm::bare ? fmt::format("rest{}", state - ToolOpening::kBegun) : "begun";
+    const std::size_t which = state - ToolOpening::kBegun;
+    if (form_ == ToolForm::bare) return fmt::format("rest{}", which);
+    return which == 0 ? "begun" : fmt::format("begun{}", which);
   }
 
   // Text in which no call begins, and a call where one does.

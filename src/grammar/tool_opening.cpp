@@ -1,6 +1,11 @@
 #include "grammar/tool_opening.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include <nlohmann/json.hpp>
+
+#include "grammar/tagged_form.hpp"
 
 namespace plimsoll::grammar {
 namespace {
@@ -58,19 +63,35 @@ ToolOpening bare(const std::vector<std::string>& names) {
 
 }  // namespace
 
-// The state is how much of the tag has been seen.
-ToolOpening tag_anywhere(std::string_view tag) {
-  ToolOpening opening;
-  opening.states.resize(tag.size());
-  for (std::size_t seen = 0; seen < tag.size(); ++seen) {
-    ToolOpening::State& state = opening.states[seen];
-    state.held = seen;
-    for (const char c : tag) {
-      const std::string text = std::string(tag.substr(0, seen)) + c;
-      std::size_t match = seen + 1;
-      while (!text.ends_with(tag.substr(0, match))) --match;
-      if (match > 0) state.next[c] = match == tag.size() ? ToolOpening::kBegun : match;
+ToolOpening tag_anywhere(std::string_view tag) { return tags_anywhere({tag}); }
+
+// The state is what of a tag has been seen.
+ToolOpening tags_anywhere(const std::vector<std::string_view>& tags) {
+  std::vector<std::string> seen{""};
+  for (const std::string_view tag : tags) {
+    for (std::size_t length = 1; length < tag.size(); ++length) {
+      if (std::string begun(tag.substr(0, length)); !std::ranges::contains(seen, begun))
+        seen.push_back(std::move(begun));
     }
+  }
+  const auto state_of = [&](std::string text) {
+    for (; !text.empty(); text.erase(0, 1)) {
+      if (const auto tag = std::ranges::find(tags, text); tag != tags.end())
+        return ToolOpening::kBegun + static_cast<std::size_t>(tag - tags.begin());
+      if (const auto begun = std::ranges::find(seen, text); begun != seen.end())
+        return static_cast<std::size_t>(begun - seen.begin());
+    }
+    return std::size_t{0};
+  };
+  ToolOpening opening;
+  for (const std::string& text : seen) {
+    ToolOpening::State state{.held = text.size()};
+    for (const std::string_view tag : tags) {
+      for (const char c : tag) {
+        if (const std::size_t to = state_of(text + c); to > 0) state.next[c] = to;
+      }
+    }
+    opening.states.push_back(std::move(state));
   }
   return opening;
 }
@@ -93,9 +114,10 @@ std::size_t ToolOpening::next(std::size_t state, char c) const {
 ToolOpening tool_opening(ToolForm form, const std::vector<std::string>& names) {
   switch (form) {
     case ToolForm::hermes:
-    case ToolForm::coder:
     case ToolForm::glm:
       return tag_anywhere(kHermesTag);
+    case ToolForm::coder:  // models leave the first of its tags out
+      return tags_anywhere({kHermesTag, kCoderForm.name_begin});
     case ToolForm::mistral:
       return tag_anywhere(kMistralTag);
     case ToolForm::bare:

@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kDeepest = 4;  // unions in unions; what is deeper is of any type
+constexpr int kDeepestUnion = 4;  // unions in unions; what is deeper is of any type
 
 const char* name_of(const Json& value) {
   if (value.is_object()) return "object";
@@ -19,21 +19,21 @@ const char* name_of(const Json& value) {
   return value.is_null() ? "null" : "number";
 }
 
-TypeNames types_of(SchemaReader& reader, const Json& flat, const std::string& pointer, int depth);
+TypeNames types_within(SchemaReader& reader, const Json& flat, const std::string& pointer, int depth);
 
 // Empty as soon as one of them is of any type.
 TypeNames types_of_all(SchemaReader& reader, const std::vector<Json>& branches, const std::string& pointer, int depth) {
   TypeNames all;
   for (const Json& branch : branches) {
-    TypeNames one = types_of(reader, branch, pointer, depth);
+    TypeNames one = types_within(reader, branch, pointer, depth);
     if (one.empty()) return {};
     all.merge(one);
   }
   return all;
 }
 
-TypeNames types_of(SchemaReader& reader, const Json& flat, const std::string& pointer, int depth) {
-  if (!flat.is_object() || depth > kDeepest) return {};
+TypeNames types_within(SchemaReader& reader, const Json& flat, const std::string& pointer, int depth) {
+  if (!flat.is_object() || depth > kDeepestUnion) return {};
   TypeNames names;
   if (const auto values = allowed_values(flat)) {
     for (const Json& value : *values) names.insert(name_of(value));
@@ -72,7 +72,7 @@ std::vector<Json> flat_branches(SchemaReader& reader, const Json& flat, const st
 
 TypeNames types_of_flat(SchemaReader& reader, const Json& flat, const std::string& pointer) {
   const std::size_t noted = reader.notes().all().size();
-  TypeNames names = types_of(reader, flat, pointer, 0);
+  TypeNames names = types_within(reader, flat, pointer, 0);
   reader.notes().go_back_to(noted);
   return names;
 }
@@ -81,7 +81,7 @@ TypeNames types_of_value(SchemaReader& reader, const Json& schema, const std::st
   const std::size_t noted = reader.notes().all().size();
   TypeNames names;
   try {
-    names = types_of(reader, reader.flat(schema, pointer), pointer, 0);
+    names = types_within(reader, reader.flat(schema, pointer), pointer, 0);
   } catch (const NothingAllowed&) {
     names.clear();
   }

@@ -57,6 +57,20 @@ TEST_F(TaggedGrammarTest, ChosenAutomaticallyAnyTextIsAllowedToo) {
   }
 }
 
+TEST_F(TaggedGrammarTest, TheFirstTagMayBeMissing) {
+  const std::string wea = "<function=wea>\n</function>";
+  const std::string gbnf = grammar(ToolForm::coder, {.tools = test::two_tools()});
+  for (const std::string& text :
+       {wea, "Sure. " + wea + "\n</tool_call>", wea + "\n" + wea, wea + "\n" + test::ulm(ToolForm::coder),
+        test::ulm(ToolForm::coder) + "\n" + wea, std::string("a <function")})
+    EXPECT_TRUE(allows(gbnf, text)) << text << "\n" << gbnf;
+  EXPECT_FALSE(allows(gbnf, "<function=warning>\n</function>"));
+  EXPECT_FALSE(allows(gbnf, "<function=weather>\n</function>"));
+  const std::string single = grammar(ToolForm::coder, {.tools = test::two_tools(), .parallel_tool_calls = false});
+  EXPECT_TRUE(allows(single, wea));
+  EXPECT_FALSE(allows(single, wea + "\n" + wea));
+}
+
 TEST_F(TaggedGrammarTest, WhatHasBegunMustBeACallOfOurs) {
   for (const ToolForm form : test::kTaggedForms) {
     for (const Kind kind : {Kind::automatic, Kind::required}) {

@@ -42,6 +42,23 @@ TEST(TaggedReaderTest, LineBreaksMayBeMissing) {
   EXPECT_EQ(arguments(ToolForm::coder, "<tool_call>\n<function=f>\n</function>"), Json::object());
 }
 
+// As Qwen3-Coder does.
+TEST(TaggedReaderTest, TheFirstTagMayBeMissing) {
+  const Read read = read_every_way(ToolForm::coder,
+                                   "Sure.\n\n<function=weather>\n<parameter=city>\nUlm\n</parameter>\n</function>\n"
+                                   "</tool_call>\n<function=wea>\n</function>\n" +
+                                       test::ulm(ToolForm::coder),
+                                   test::two_tools());
+  EXPECT_EQ(read.text, "Sure.");
+  const ToolCall ulm = call("weather", R"({"city":"Ulm"})");
+  EXPECT_EQ(read.calls, (std::vector{ulm, call("wea", "{}"), ulm}));
+  for (const std::string& text : std::vector<std::string>{"<function", "<function=>", "a <function=wea>x",
+                                                          "<<functions", "<function=warning>\n</function>"}) {
+    EXPECT_EQ(read_every_way(ToolForm::coder, text, test::two_tools()),
+              (Read{.text = text, .calls = {}, .cut = false}));
+  }
+}
+
 TEST(TaggedReaderTest, ValuesHaveTheTypesOfTheSchema) {
   const Json tools = test::tool_of(R"({"type": "object", "$defs": {"n": {"type": "integer"}}, "properties": {
     "text": {"type": "string"}, "word": {"enum": ["1", "two"]}, "count": {"$ref": "#/$defs/n"},

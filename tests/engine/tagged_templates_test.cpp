@@ -24,10 +24,10 @@ constexpr const char* kGlm =
     "{% for k, v in c.function.arguments.items() %}{{ '\\n<arg_key>' ~ k ~ '</arg_key>\\n<arg_value>' }}"
     "{{ v if v is string else v|tojson }}</arg_value>{% endfor %}{{ '\\n</tool_call>' }}{% endfor %}{% endfor %}";
 
-const Json kTools = Json::parse(
+const Json kWeather = Json::parse(
     R"([{"type": "function", "function": {"name": "weather", "description": "", "parameters": {"type": "object"}}}])");
 
-std::string told(const char* source) {
+std::string told_by(const char* source) {
   const ChatTemplate chat(source, "", "");
   const TemplateCapabilities can = chat.capabilities();
   EXPECT_TRUE(can.tools && can.tool_calls && can.tool_results && can.parallel_calls);
@@ -37,18 +37,18 @@ std::string told(const char* source) {
                             .extra = Json::parse(R"({"tool_calls": [{"type": "function", "id": "1", "function":
                               {"name": "weather", "arguments": {"city": "Ulm", "days": 3, "of": ["rain"]}}}]})")};
   const ChatMessage result{.role = "tool", .content = "sun", .extra = {{"tool_call_id", "1"}}};
-  return chat.apply({{.role = "user", .content = "Rain?", .extra = {}}, calling, result}, true, kTools).text;
+  return chat.apply({{.role = "user", .content = "Rain?", .extra = {}}, calling, result}, true, kWeather).text;
 }
 
 TEST(TaggedTemplatesTest, CallsOfTheHistoryStandInTheirTags) {
   EXPECT_EQ(grammar::tool_form(kCoder), grammar::ToolForm::coder);
-  EXPECT_EQ(told(kCoder),
+  EXPECT_EQ(told_by(kCoder),
             "<function><name>weather</name></function><|im_start|>user\nRain?<|im_end|><|im_start|>assistant\n"
             "\n<tool_call>\n<function=weather>\n<parameter=city>\nUlm\n</parameter>\n<parameter=days>\n3\n</parameter>\n"
             "<parameter=of>\n[\"rain\"]\n</parameter>\n</function>\n</tool_call><|im_end|><|im_start|>tool\nsun"
             "<|im_end|>");
   EXPECT_EQ(grammar::tool_form(kGlm), grammar::ToolForm::glm);
-  const std::string glm = told(kGlm);
+  const std::string glm = told_by(kGlm);
   EXPECT_TRUE(glm.contains("<|assistant|>\n<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>Ulm</arg_value>\n"
                            "<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n<arg_key>of</arg_key>\n"
                            "<arg_value>[\"rain\"]</arg_value>\n</tool_call><|tool|>sun"))
