@@ -1,4 +1,4 @@
-#include "api/tagged_call.hpp"
+#include "tagged_call.hpp"
 
 #include <cctype>
 #include <optional>

@@ -4,11 +4,12 @@
 #include <optional>
 
 #include "api/problem.hpp"
-#include "api/tagged_call.hpp"
 #include "api/tool_calls.hpp"
 #include "grammar/tagged_form.hpp"
 #include "grammar/tool_grammar.hpp"
 #include "grammar/tool_opening.hpp"
+
+#include "tagged_call.hpp"
 
 namespace plimsoll::api {
 namespace {
