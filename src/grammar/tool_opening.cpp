@@ -1,6 +1,7 @@
 #include "grammar/tool_opening.hpp"
 
-#include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -68,27 +69,25 @@ ToolOpening tag_anywhere(std::string_view tag) { return tags_anywhere({tag}); }
 // The state is what of a tag has been seen.
 ToolOpening tags_anywhere(const std::vector<std::string_view>& tags) {
   std::vector<std::string> seen{""};
-  for (const std::string_view tag : tags) {
-    for (std::size_t length = 1; length < tag.size(); ++length) {
-      if (std::string begun(tag.substr(0, length)); !std::ranges::contains(seen, begun))
-        seen.push_back(std::move(begun));
+  std::map<std::string, std::size_t> states;
+  std::set<char> letters;
+  for (std::size_t i = 0; i < tags.size(); ++i) {
+    letters.insert(tags[i].begin(), tags[i].end());
+    states[std::string(tags[i])] = ToolOpening::kBegun + i;
+    for (std::size_t length = 1; length < tags[i].size(); ++length) {
+      std::string begun(tags[i].substr(0, length));
+      if (states.try_emplace(begun, seen.size()).second) seen.push_back(std::move(begun));
     }
   }
-  const auto state_of = [&](std::string text) {
-    for (; !text.empty(); text.erase(0, 1)) {
-      if (const auto tag = std::ranges::find(tags, text); tag != tags.end())
-        return ToolOpening::kBegun + static_cast<std::size_t>(tag - tags.begin());
-      if (const auto begun = std::ranges::find(seen, text); begun != seen.end())
-        return static_cast<std::size_t>(begun - seen.begin());
-    }
-    return std::size_t{0};
-  };
   ToolOpening opening;
   for (const std::string& text : seen) {
     ToolOpening::State state{.held = text.size()};
-    for (const std::string_view tag : tags) {
-      for (const char c : tag) {
-        if (const std::size_t to = state_of(text + c); to > 0) state.next[c] = to;
+    for (const char c : letters) {
+      for (std::string end = text + c; !end.empty(); end.erase(0, 1)) {
+        const auto found = states.find(end);
+        if (found == states.end()) continue;
+        state.next[c] = found->second;
+        break;
       }
     }
     opening.states.push_back(std::move(state));

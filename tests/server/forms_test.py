@@ -114,8 +114,9 @@ class CoderTags(ServedCase):
     """Arguments in tags have the types of the schema."""
     program = PROGRAM
     template = CODER
-    STEER = tools(type="object", properties={"to": {"enum": ["port", "starboard"]}, "knots": {"type": "integer", "minimum": 1, "maximum": 9},
-                                             "now": {"type": "boolean"}}, required=["to", "knots", "now"])
+    STEER = tools(type="object", properties={"to": {"enum": ["port", "starboard"]},
+                                             "knots": {"type": "integer", "minimum": 1, "maximum": 9}, "now": {"type": "boolean"}},
+                  required=["to", "knots", "now"])
     ASKED = {"messages": QUESTION, "seed": 1, "max_tokens": 300, "tools": STEER, "tool_choice": "required", "parallel_tool_calls": False}
 
     @classmethod
