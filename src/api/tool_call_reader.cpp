@@ -5,7 +5,11 @@
 
 #include "api/problem.hpp"
 #include "api/tool_calls.hpp"
+#include "grammar/tagged_form.hpp"
+#include "grammar/tool_grammar.hpp"
 #include "grammar/tool_opening.hpp"
+
+#include "tagged_call.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -59,7 +63,11 @@ std::optional<std::string> arguments_of(const Json& call) {
 class ToolCallReader::Impl {
  public:
   Impl(ToolForm form, const Json& tools)
-      : form_(form), names_(grammar::tool_names(tools)), opening_(grammar::tool_opening(form, names_)) {}
+      : form_(form),
+        tagged_(grammar::tagged_form(form)),
+        tools_(tagged_ != nullptr ? tools : Json()),
+        names_(grammar::tool_names(tools)),
+        opening_(grammar::tool_opening(form, names_)) {}
 
   std::string push(std::string_view piece) {
     for (const char c : piece) step(c);
@@ -123,21 +131,45 @@ class ToolCallReader::Impl {
 
   void begin() {
     phase_ = Phase::calling;
+    if (tagged_ != nullptr) {
+      tagged_call_.emplace(*tagged_, [this](const std::string& function) { return types_of(function); });
+      if (state_ == ToolOpening::kBegun) return;
+      for (const char c : tagged_->name_begin) (void)tagged_call_->push(c);  // its first tag was left out
+      return;
+    }
     json_ = {};
     json_begin_ = opening_.holds_json ? held_.find('{') : held_.size();
     for (std::size_t i = json_begin_; i < held_.size(); ++i) (void)json_.push(held_[i]);
   }
 
   void call(char c) {
+    if (tagged_call_) return call_in_tags(c);
     const JsonEnd::Seen seen = json_.push(c);
     if (seen == JsonEnd::Seen::no_json) return give_up(c);
     held_ += c;
     if (seen != JsonEnd::Seen::end) return;
     if (!read_calls(held_.substr(held_.find_first_of("{[", json_begin_)))) return give_up();
+    go_on_behind_call();
+  }
+
+  void call_in_tags(char c) {
+    held_ += c;
+    const TaggedCall::Seen seen = tagged_call_->push(c);
+    if (seen == TaggedCall::Seen::inside) return;
+    if (seen == TaggedCall::Seen::end && read_tagged_call()) return go_on_behind_call();
+    const std::size_t begin = held_.size() - tagged_call_->unread();
+    const std::string again = held_.substr(begin);  // half an opening tag at most
+    held_.resize(begin);
+    give_up();
+    for (const char one : again) step(one);
+  }
+
+  // The glm form ends with the end tag.
+  void go_on_behind_call() {
     held_.clear();
     blank_.clear();
     after_call_ = true;
-    go_on(form_ == ToolForm::hermes ? Phase::closing : Phase::looking);
+    go_on(form_ == ToolForm::hermes || form_ == ToolForm::coder ? Phase::closing : Phase::looking);
   }
 
   // The end tag, which may be missing.
@@ -186,6 +218,21 @@ class ToolCallReader::Impl {
     }
   }
 
+  [[nodiscard]] grammar::ParameterTypes types_of(const std::string& function) const {
+    for (const Json& tool : tools_) {
+      if (tool["function"]["name"].get<std::string>() == function)
+        return grammar::parameter_types(grammar::schema_of_arguments(tool["function"]));
+    }
+    return {};
+  }
+
+  [[nodiscard]] bool read_tagged_call() {
+    const std::string& name = tagged_call_->name();
+    if (!names_.empty() && !std::ranges::contains(names_, name)) return false;
+    calls_.push_back({.id = "", .name = name, .arguments = to_text(tagged_call_->arguments())});
+    return true;
+  }
+
   // Throws Problem where it is not a call.
   [[nodiscard]] ToolCall call_of(const Json& json) const {
     if (!json.is_object()) throw bad_request("no object");
@@ -200,6 +247,8 @@ class ToolCallReader::Impl {
   }
 
   ToolForm form_;
+  const grammar::TaggedForm* tagged_;  // null: calls are JSON
+  Json tools_;                         // of a tagged form
   std::vector<std::string> names_;
   ToolOpening opening_;
   Phase phase_ = Phase::looking;
@@ -209,7 +258,8 @@ class ToolCallReader::Impl {
   std::string held_;            // may be a call's
   std::size_t json_begin_ = 0;  // in held_
   JsonEnd json_;
-  bool after_call_ = false;  // nothing was shown since
+  std::optional<TaggedCall> tagged_call_;  // the last one, of a tagged form
+  bool after_call_ = false;                // nothing was shown since
   bool cut_ = false;
   std::vector<ToolCall> calls_;
 };

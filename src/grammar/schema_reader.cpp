@@ -173,7 +173,8 @@ std::string SchemaReader::reference(const Json& schema, const std::string& point
   const Json* there = referred_to(target, pointer);
   if (there == nullptr) return rules_.json("value");
   const std::string place = target.starts_with('#') ? target : pointer;
-  const std::string rule = remembered(key_of(*there), pointer, target.substr(target.find_last_of("/#") + 1),
+  const std::string last = target.substr(target.find_last_of("/#") + 1);
+  const std::string rule = remembered(key_of(*there), pointer, last.empty() ? "whole" : last,
                                       [&](const std::string& wanted) { return expression(*there, place, wanted); });
   return or_null ? gbnf_any_of({rule, rules_.json("null")}) : rule;
 }

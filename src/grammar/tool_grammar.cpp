@@ -14,6 +14,8 @@
 #include <plimsoll/base/error.hpp>
 #include "grammar/gbnf_text.hpp"
 #include "grammar/json_schema.hpp"
+#include "grammar/tagged_arguments.hpp"
+#include "grammar/tagged_form.hpp"
 #include "grammar/tool_opening.hpp"
 
 namespace plimsoll::grammar {
@@ -48,9 +50,15 @@ bool is_schema_of_an_object(const Json& schema) {
 class ToolGrammar {
  public:
   explicit ToolGrammar(const CallableTools& tools)
-      : form_(tools.form), parallel_(tools.parallel && tools.form != ToolForm::bare), not_first_(tools.not_first) {
+      : form_(tools.form),
+        tagged_(tagged_form(tools.form)),
+        parallel_(tools.parallel && tools.form != ToolForm::bare),
+        not_first_(tools.not_first) {
     for (const Json& tool : tools.tools) add_function(tool["function"]);
-    add("call", fmt::format(R"("{{" ws "\"name\"" ws ":" ws ({}))", fmt::join(choices_, " | ")));
+    add("choice", fmt::format("{}", fmt::join(choices_, " | ")));
+    add("call", tagged_ == nullptr            ? R"("{" ws "\"name\"" ws ":" ws choice)"
+                : tagged_->name_begin.empty() ? "choice"
+                                              : fmt::format(R"("{}" choice)", tagged_->name_begin));
     lines_.emplace_back(kSpace);
     add_calls();
   }
@@ -84,7 +92,7 @@ class ToolGrammar {
     const Json schema = schema_of_arguments(function);
     if (!is_schema_of_an_object(function["parameters"])) loosen("the parameters are not a schema of an object");
     try {
-      SchemaGrammar made = grammar_of_schema(schema, budget_);
+      SchemaGrammar made = grammar_of(schema);
       if (size_ += made.gbnf.size(); size_ <= kLargest) {
         for (SchemaNote& note : made.notes) {
           note.pointer = name + note.pointer;
@@ -96,7 +104,14 @@ class ToolGrammar {
     } catch (const Error& error) {
       loosen(error.what());
     }
-    return grammar_of_schema({{"type", "object"}}).gbnf;
+    SchemaBudget budget;
+    return tagged_ != nullptr ? grammar_of_tagged_arguments({{"type", "object"}}, *tagged_, budget).gbnf
+                              : grammar_of_schema({{"type", "object"}}, budget).gbnf;
+  }
+
+  SchemaGrammar grammar_of(const Json& schema) {
+    return tagged_ != nullptr ? grammar_of_tagged_arguments(schema, *tagged_, budget_)
+                              : grammar_of_schema(schema, budget_);
   }
 
   void add_function(const Json& function) {
@@ -104,6 +119,10 @@ class ToolGrammar {
     const auto name = function["name"].get<std::string>();
     names_.push_back(name);
     lines_.push_back(gbnf_with_prefix(arguments_grammar(function), fmt::format("f{}-", index)));
+    if (tagged_ != nullptr) {
+      choices_.push_back(fmt::format(R"("{}{}" line f{}-root)", name, tagged_->name_end, index));
+      return;
+    }
     add(fmt::format("rest{}", index),
         fmt::format(R"(ws "," ws "\"{}\"" ws ":" ws f{}-root ws "}}")", arguments_key(form_), index));
     choices_.push_back(fmt::format(R"("\"{}\"" rest{})", name, index));
@@ -116,11 +135,16 @@ class ToolGrammar {
     const std::string list = parallel_ ? fmt::format(R"("[" ws call next{} ws "]")", again) : R"("[" ws call ws "]")";
     switch (form_) {
       case ToolForm::hermes:
-        head_ = fmt::format(R"("{}")", kHermesTag);
-        lines_.emplace_back(kLine);
-        add("tagged", fmt::format(R"(line call line "{}")", kHermesEnd));
-        add("again", fmt::format("line {} tagged", head_));
-        add("begun", parallel_ ? "tagged again" + again : "tagged");
+        add_in_tags(R"(line call line "</tool_call>")", again);
+        break;
+      case ToolForm::coder:
+        add_in_tags(R"(line call "</function>" line "</tool_call>")", again, R"( | "<function=" named)");
+        add("closed", R"(| line "</tool_call>")");
+        add("named", R"(choice "</function>" closed)");
+        add("begun1", parallel_ ? "named again" + again : "named");
+        break;
+      case ToolForm::glm:
+        add_in_tags(R"(call "</tool_call>")", again);
         break;
       case ToolForm::mistral:
         head_ = fmt::format(R"("{}")", kMistralTag);
@@ -137,10 +161,21 @@ class ToolGrammar {
     }
   }
 
+  // `tagged`: what follows each call's opening tag. `or_so`: how else a further call may begin.
+  void add_in_tags(const std::string& tagged, const std::string& again, const std::string& or_so = "") {
+    head_ = fmt::format(R"("{}")", kHermesTag);
+    lines_.emplace_back(kLine);
+    add("tagged", tagged);
+    add("again", fmt::format("line ({} tagged{})", head_, or_so));
+    add("begun", parallel_ ? "tagged again" + again : "tagged");
+  }
+
   [[nodiscard]] std::string rule_of(std::size_t state) const {
     if (state == ToolOpening::kPlain) return "plain";
     if (state < ToolOpening::kBegun) return fmt::format("at{}", state);
-    return form_ == ToolForm::bare ? fmt::format("rest{}", state - ToolOpening::kBegun) : "begun";
+    const std::size_t which = state - ToolOpening::kBegun;
+    if (form_ == ToolForm::bare) return fmt::format("rest{}", which);
+    return which == 0 ? "begun" : fmt::format("begun{}", which);
   }
 
   // Text in which no call begins, and a call where one does.
@@ -176,6 +211,7 @@ class ToolGrammar {
   }
 
   ToolForm form_;
+  const TaggedForm* tagged_;  // null: its calls are JSON
   bool parallel_;
   std::string_view not_first_;
   std::vector<std::string> names_;

@@ -1,6 +1,12 @@
 #include "grammar/tool_opening.hpp"
 
+#include <map>
+#include <set>
+#include <utility>
+
 #include <nlohmann/json.hpp>
+
+#include "grammar/tagged_form.hpp"
 
 namespace plimsoll::grammar {
 namespace {
@@ -58,25 +64,41 @@ ToolOpening bare(const std::vector<std::string>& names) {
 
 }  // namespace
 
-// The state is how much of the tag has been seen.
-ToolOpening tag_anywhere(std::string_view tag) {
-  ToolOpening opening;
-  opening.states.resize(tag.size());
-  for (std::size_t seen = 0; seen < tag.size(); ++seen) {
-    ToolOpening::State& state = opening.states[seen];
-    state.held = seen;
-    for (const char c : tag) {
-      const std::string text = std::string(tag.substr(0, seen)) + c;
-      std::size_t match = seen + 1;
-      while (!text.ends_with(tag.substr(0, match))) --match;
-      if (match > 0) state.next[c] = match == tag.size() ? ToolOpening::kBegun : match;
+ToolOpening tag_anywhere(std::string_view tag) { return tags_anywhere({tag}); }
+
+// The state is what of a tag has been seen.
+ToolOpening tags_anywhere(const std::vector<std::string_view>& tags) {
+  std::vector<std::string> seen{""};
+  std::map<std::string, std::size_t> states;
+  std::set<char> letters;
+  for (std::size_t i = 0; i < tags.size(); ++i) {
+    letters.insert(tags[i].begin(), tags[i].end());
+    states[std::string(tags[i])] = ToolOpening::kBegun + i;
+    for (std::size_t length = 1; length < tags[i].size(); ++length) {
+      std::string begun(tags[i].substr(0, length));
+      if (states.try_emplace(begun, seen.size()).second) seen.push_back(std::move(begun));
     }
+  }
+  ToolOpening opening;
+  for (const std::string& text : seen) {
+    ToolOpening::State state{.held = text.size()};
+    for (const char c : letters) {
+      for (std::string end = text + c; !end.empty(); end.erase(0, 1)) {
+        const auto found = states.find(end);
+        if (found == states.end()) continue;
+        state.next[c] = found->second;
+        break;
+      }
+    }
+    opening.states.push_back(std::move(state));
   }
   return opening;
 }
 
 ToolForm tool_form(std::string_view template_source) {
   const auto has = [&](std::string_view words) { return template_source.contains(words); };
+  if (has(kHermesTag) && has("<function=") && has("<parameter=")) return ToolForm::coder;
+  if (has(kHermesTag) && has("<arg_key>") && has("<arg_value>")) return ToolForm::glm;
   if (has(kHermesTag)) return ToolForm::hermes;
   if (has(kMistralTag)) return ToolForm::mistral;
   if (has("<|python_tag|>") || has("ipython") || has(R"({"name": function name, "parameters")")) return ToolForm::bare;
@@ -91,7 +113,10 @@ std::size_t ToolOpening::next(std::size_t state, char c) const {
 ToolOpening tool_opening(ToolForm form, const std::vector<std::string>& names) {
   switch (form) {
     case ToolForm::hermes:
+    case ToolForm::glm:
       return tag_anywhere(kHermesTag);
+    case ToolForm::coder:  // models leave the first of its tags out
+      return tags_anywhere({kHermesTag, kCoderForm.name_begin});
     case ToolForm::mistral:
       return tag_anywhere(kMistralTag);
     case ToolForm::bare:

@@ -36,6 +36,8 @@ struct ToolOpening {
 
 // The tag wherever it stands in a text: kBegun behind its last character.
 [[nodiscard]] ToolOpening tag_anywhere(std::string_view tag);
+// The first of the tags, none of which is in another: kBegun and the tag's index behind its last character.
+[[nodiscard]] ToolOpening tags_anywhere(const std::vector<std::string_view>& tags);
 
 [[nodiscard]] std::vector<std::string> tool_names(const nlohmann::ordered_json& tools);
 

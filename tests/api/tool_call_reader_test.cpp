@@ -3,6 +3,7 @@
 
 #include "api/tool_calls.hpp"
 
+#include "read_calls.hpp"
 #include "tool_examples.hpp"
 
 namespace plimsoll::api {
@@ -10,44 +11,11 @@ namespace {
 
 using grammar::ToolForm;
 
-struct Read {
-  std::string text;
-  std::vector<ToolCall> calls;
-  bool cut = false;
-  friend bool operator==(const Read&, const Read&) = default;
-};
-
-Read read(ToolForm form, const std::vector<std::string>& pieces, const Json& tools = {}) {
-  ToolCallReader reader(form, tools);
-  Read out;
-  const auto collect = [&](const std::string& text) {
-    out.text += text;
-    for (ToolCall& call : reader.take()) out.calls.push_back(std::move(call));
-  };
-  for (const std::string& piece : pieces) collect(reader.push(piece));
-  collect(reader.finish());
-  out.cut = reader.cut();
-  return out;
-}
-
-std::vector<std::string> letters(const std::string& text) {
-  std::vector<std::string> out;
-  for (const char c : text) out.emplace_back(1, c);
-  return out;
-}
-
-// At once, one character at a time, and in two pieces of every kind.
-Read read_every_way(ToolForm form, const std::string& text, const Json& tools = {}) {
-  const Read whole = read(form, {text}, tools);
-  EXPECT_EQ(read(form, letters(text), tools), whole) << text;
-  for (std::size_t i = 1; i < text.size(); ++i)
-    EXPECT_EQ(read(form, {text.substr(0, i), text.substr(i)}, tools), whole) << text << " at " << i;
-  return whole;
-}
-
-ToolCall call(const std::string& name, const std::string& arguments) {
-  return {.id = "", .name = name, .arguments = arguments};
-}
+using test::call;
+using test::letters;
+using test::Read;
+using test::read;
+using test::read_every_way;
 
 TEST(ToolCallReaderTest, CallsOfEveryForm) {
   for (const test::FormExample& example : test::form_examples()) {
@@ -186,11 +154,13 @@ TEST(ToolCallReaderTest, DeepAndLongCallsDoNoHarm) {
 
 // Texts made of what the forms are made of, so that they meet.
 RC_GTEST_PROP(ToolCallReaderTest, AnyCutGivesTheSame, ()) {
-  const auto form = *rc::gen::element(ToolForm::hermes, ToolForm::mistral, ToolForm::bare, ToolForm::listed);
+  const auto form = *rc::gen::element(ToolForm::hermes, ToolForm::mistral, ToolForm::bare, ToolForm::listed,
+                                      ToolForm::coder, ToolForm::glm);
   const auto part = rc::gen::element<std::string>(
       "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "{\"tool_calls\":", "{\"name\":\"a\"", ",\"arguments\":{}",
       ",\"parameters\":{}", "}", "{", "[", "]", "\"", "\\", " ", "\n", "<", "x", "\xC3\xA9",
-      "{\"name\":\"a\",\"arguments\":{}}", "{\"name\":\"a\",\"parameters\":{}}");
+      "{\"name\":\"a\",\"arguments\":{}}", "{\"name\":\"a\",\"parameters\":{}}", "<function=a>", "<parameter=x>",
+      "</parameter>", "</function>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>");
   const auto parts = *rc::gen::container<std::vector<std::string>>(part);
   std::string text;
   for (const std::string& one : parts) text += one;

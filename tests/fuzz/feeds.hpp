@@ -15,10 +15,13 @@
 
 namespace plimsoll::fuzz {
 
+inline constexpr grammar::ToolForm kForms[] = {grammar::ToolForm::hermes, grammar::ToolForm::mistral,
+                                               grammar::ToolForm::bare,   grammar::ToolForm::coder,
+                                               grammar::ToolForm::glm,    grammar::ToolForm::listed};
+
 inline void answer(const api::Asked& asked) {
   if (const auto* chat = std::get_if<api::ChatPrompt>(&asked.request.prompt)) {
-    for (const auto form :
-         {grammar::ToolForm::hermes, grammar::ToolForm::mistral, grammar::ToolForm::bare, grammar::ToolForm::listed}) {
+    for (const grammar::ToolForm form : kForms) {
       engine::SamplingParams sampling = asked.request.sampling;
       api::hold_to_tools(sampling, *chat, form);
     }
@@ -43,8 +46,7 @@ inline void feed_api(std::string_view text) {
 
 // The same bytes as a model's answer, at once and one by one.
 inline void feed_reader(std::string_view text) {
-  for (const auto form :
-       {grammar::ToolForm::hermes, grammar::ToolForm::mistral, grammar::ToolForm::bare, grammar::ToolForm::listed}) {
+  for (const grammar::ToolForm form : kForms) {
     api::ToolCallReader whole(form);
     std::string at_once = whole.push(text);
     at_once += whole.finish();

@@ -17,6 +17,12 @@ QUESTION = [{"role": "user", "content": "Who is the captain?"}]
 # Begins a thought, as DeepSeek's and others do, and knows Hermes' calls.
 TEMPLATE = ("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if tools %}<tool_call>{{ tools | tojson }}</tool_call>\n{% endif %}"
             "{% if add_generation_prompt %}assistant: {% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% else %}<think>\n{% endif %}{% endif %}")
+# As Qwen3-Coder's and GLM 4.5's write calls: each argument in tags of its own.
+TAGGED = ("{{% for m in messages %}}{{{{ m.role }}}}: {{{{ m.content }}}}{{% for c in m.tool_calls or [] %}}<tool_call>{name}"
+          "{{% for k, v in c.function.arguments|items %}}{argument}{{% endfor %}}{end}</tool_call>{{% endfor %}}\n{{% endfor %}}"
+          "{{% if tools %}}{{{{ tools | tojson }}}}\n{{% endif %}}{{% if add_generation_prompt %}}assistant: {{% endif %}}")
+CODER = TAGGED.format(name="<function={{ c.function.name }}>", argument="<parameter={{ k }}>{{ v }}</parameter>", end="</function>")
+GLM = TAGGED.format(name="{{ c.function.name }}", argument="<arg_key>{{ k }}</arg_key><arg_value>{{ v }}</arg_value>", end="")
 SHORT = {"type": "object", "properties": {"a": {"enum": ["x", "y"]}}, "required": ["a"]}
 STEER = {"name": "steer", "parameters": {"type": "object", "properties": {"to": {"enum": ["port", "starboard"]}}, "required": ["to"]}}
 
@@ -102,6 +108,62 @@ class Forms(ServedCase):
             events = self.server.events(CHAT, {"messages": QUESTION, "seed": 1, **asked, "stream": True})
             deltas = [c["delta"] for e in events if isinstance(e[1], dict) for c in e[1]["choices"]]
             self.assertEqual("".join(d.get("content") or "" for d in deltas), "")
+
+
+class CoderTags(ServedCase):
+    """Arguments in tags have the types of the schema."""
+    program = PROGRAM
+    template = CODER
+    STEER = tools(type="object", properties={"to": {"enum": ["port", "starboard"]},
+                                             "knots": {"type": "integer", "minimum": 1, "maximum": 9}, "now": {"type": "boolean"}},
+                  required=["to", "knots", "now"])
+    ASKED = {"messages": QUESTION, "seed": 1, "max_tokens": 300, "tools": STEER, "tool_choice": "required", "parallel_tool_calls": False}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        model = pathlib.Path(cls.folder.name) / "tags.gguf"
+        with_keys(MATE, model, {"tokenizer.chat_template": cls.template})
+        cls.arguments = ("-m", str(model), "-c", "2048", *SMALL)
+        super().setUpClass()
+
+    def check(self, arguments):
+        arguments = json.loads(arguments)
+        self.assertIn(arguments["to"], ("port", "starboard"))
+        self.assertIs(type(arguments["knots"]), int)
+        self.assertIs(type(arguments["now"]), bool)
+
+    def test_a_call_and_what_follows(self):
+        status, body = self.server.post(CHAT, self.ASKED)
+        self.assertEqual(status, 200, body)
+        message = body["choices"][0]["message"]
+        self.assertFalse(message["content"])
+        self.assertEqual(body["choices"][0]["finish_reason"], "tool_calls")
+        [call] = message["tool_calls"]
+        self.check(call["function"]["arguments"])
+        followed = [*QUESTION, message, {"role": "tool", "tool_call_id": call["id"], "content": "Aye."}]
+        status, body = self.server.post(CHAT, {**self.ASKED, "messages": followed, "tool_choice": "auto", "max_tokens": 5})
+        self.assertEqual(status, 200, body)
+
+    def test_a_stream(self):
+        events = self.server.events(CHAT, {**self.ASKED, "stream": True})
+        deltas = [c["delta"] for e in events if isinstance(e[1], dict) for c in e[1]["choices"]]
+        [call] = [call for d in deltas for call in d.get("tool_calls") or []]
+        self.check(call["function"]["arguments"])
+        self.assertEqual("".join(d.get("content") or "" for d in deltas), "")
+
+    def test_a_call_that_is_cut_is_neither_text_nor_a_call(self):
+        for most in (1, 4, 12):
+            status, body = self.server.post(CHAT, {**self.ASKED, "max_tokens": most})
+            self.assertEqual(status, 200, body)
+            message, finish = body["choices"][0]["message"], body["choices"][0]["finish_reason"]
+            self.assertFalse(message["content"])
+            self.assertEqual(finish, "tool_calls" if message.get("tool_calls") else "length")
+
+
+class GlmTags(CoderTags):
+    template = GLM
 
 
 class Thoughts(ServedCase):
