@@ -180,6 +180,15 @@ TEST(ReasoningTest, ThoughtsAloneAreAnEmptyMessageToo) {
   EXPECT_EQ(output[1]["content"][0]["text"], "");
 }
 
+TEST(ReasoningTest, GroqsWordsForWhereThoughtsStand) {
+  EXPECT_FALSE(read_chat_completion(chat_request(R"(, "reasoning_format": "parsed")")).request.thoughts_as_text);
+  EXPECT_TRUE(read_chat_completion(chat_request(R"(, "reasoning_format": "raw")")).request.thoughts_as_text);
+  const Asked hidden = read_chat_completion(chat_request(R"(, "reasoning_format": "hidden")"));
+  EXPECT_FALSE(hidden.request.thoughts_as_text);
+  EXPECT_FALSE(hidden.writer->whole(kAnswer)["choices"][0]["message"].contains("reasoning_content"));
+  EXPECT_ANY_THROW((void)read_chat_completion(chat_request(R"(, "reasoning_format": "loud")")));
+}
+
 TEST(ReasoningTest, HowHardToThinkIsTheTemplates) {
   const auto values = [](const Asked& asked) {
     return std::get<ChatPrompt>(asked.request.prompt).template_values.dump();
@@ -191,6 +200,9 @@ TEST(ReasoningTest, HowHardToThinkIsTheTemplates) {
             R"({"enable_thinking":false})");
   EXPECT_EQ(values(read_chat_completion(chat_request(R"(, "chat_template_kwargs": {"enable_thinking": false})"))),
             R"({"enable_thinking":false})");
+  EXPECT_EQ(values(read_chat_completion(chat_request(R"(, "reasoning": "low")"))), R"({"reasoning_effort":"low"})");
+  EXPECT_EQ(values(read_chat_completion(chat_request(R"(, "reasoning": "off")"))), R"({"enable_thinking":false})");
+  EXPECT_EQ(values(read_chat_completion(chat_request(R"(, "reasoning": true)"))), R"({"enable_thinking":true})");
   EXPECT_EQ(values(read_message(chat_request(R"(, "thinking": {"type": "disabled"})"))),
             R"({"enable_thinking":false})");
   EXPECT_EQ(values(read_response(Json::parse(R"({"input": "hi", "reasoning": {"effort": "high"}})"))),
