@@ -50,6 +50,29 @@ TEST(ReasoningTest, GemmasChannelAndSeedsTags) {
   expect_read("<seed:think>\nHm.\n</seed:think>\nAye.", "Hm.", "Aye.", false, seed);
 }
 
+TEST(ReasoningTest, AnswersThatStandBetweenMarks) {
+  const ReasoningForm granite = *reasoning_form("between <think></think> and between <response></response>");
+  expect_read("<think>Hm.</think>\n<response>\nAye. \n\nSail.\n</response>\n", "Hm.", "Aye. \n\nSail.", false,
+              granite);
+  expect_read("<think>Hm.</think>Aye </response>", "Hm.", "Aye </response>", false, granite);
+  expect_read("<response>Aye </res", "", "Aye </res", false, granite);
+  expect_read("Aye.\n", "", "Aye.\n", false, granite);
+  const ReasoningForm cohere = *reasoning_form("'<|START_THINKING|>' '<|END_THINKING|>' '<|START_RESPONSE|>'");
+  expect_read("<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Aye.<|END_RESPONSE|>", "Hm.", "Aye.", false,
+              cohere);
+  expect_read("<|START_RESPONSE|>Aye.<|END_RESPONSE|>", "", "Aye.", false, cohere);
+  EXPECT_TRUE(cohere.of_control_tokens);
+  EXPECT_EQ(reasoning_form("'<|START_THINKING|>' '<|START_TEXT|>'")->answer_end, "<|END_TEXT|>");
+}
+
+TEST(ReasoningTest, AprielsStepsBeforeItsFinalResponse) {
+  const ReasoningForm apriel = *reasoning_form("after the marker [BEGIN FINAL RESPONSE].");
+  EXPECT_TRUE(ends_in_a_thought("<|begin_assistant|>\nHere are my reasoning steps:\n", apriel));
+  expect_read("Hm.\n[BEGIN FINAL RESPONSE]\nAye.\n[END FINAL RESPONSE]", "Hm.", "Aye.", true, apriel);
+  expect_read("Here are my reasoning steps:\nHm.\n[BEGIN FINAL RESPONSE]\nAye.", "Hm.", "Aye.", false, apriel);
+  expect_read("Aye.", "", "Aye.", false, apriel);
+}
+
 TEST(ReasoningTest, ATemplateMayBeginAThought) {
   EXPECT_TRUE(ends_in_a_thought("<|im_start|>assistant\n<think>\n", kThink));
   EXPECT_FALSE(ends_in_a_thought("<|im_start|>assistant\n<think>\n\n</think>\n\n", kThink));
