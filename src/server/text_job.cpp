@@ -94,6 +94,7 @@ void TextJob::start() {
   meta_.prompt_tokens = usage().prompt_tokens;
   meta_.cached_tokens = answers_->cached_at_first();
   meta_.prompts = shown_prompts();
+  if (request_.shows_tokens) meta_.sampling = sampling_;
   meta_.answers_per_prompt = static_cast<std::size_t>(request_.n);
 }
 

@@ -267,6 +267,10 @@ class Clients(ServedCase):
         self.assertEqual(len(fixed), 1)  # temperature = 0
         hot = {text_of(self.ok(CHAT, chat(max_tokens=16, temperature=2, top_k=0, top_p=1, min_p=0, seed=i))[1]) for i in range(4)}
         self.assertGreater(len(hot), 1)
+        for name, key, value in (("Mate-Chat", "temperature", 0), ("mate-terse", "top_k", 1)):
+            told = self.ok("/completion", {"model": name, "prompt": "Day 1.", "n_predict": 1})[1]["generation_settings"]
+            self.assertEqual(told[key], value, name)
+        self.assertEqual(self.server.get("/props?model=Mate-Chat")[1]["default_generation_settings"]["params"]["temperature"], 0)
         # An option of Ollama's that is the engine's default counts as well: the preset says top_k = 1.
         options = {"temperature": 2, "top_k": 40, "top_p": 1, "min_p": 0, "num_predict": 16}
         ollamas = {self.ok("/api/chat", {"model": "mate-terse", "messages": QUESTION, "stream": False, "options": {**options, "seed": i}})[1]["message"]["content"] for i in range(4)}
