@@ -47,10 +47,10 @@ class AlertScope {
 // What the function lets out the monitor logs. `object` is made before its monitor, which holds it by this alone.
 plimsoll::MonitorOptions options_of(const plimsoll_monitor_options* given, const plimsoll_monitor* object) {
   const plimsoll_monitor_options options = known(given);
-  if (!(options.warn > 0 && options.warn < options.high && options.high <= 1))
-    throw plimsoll::Error(plimsoll::ErrorCode::usage, "'warn' is above 0 and below 'high', which is 1 at most");
   plimsoll::MonitorOptions out{.interval = std::chrono::milliseconds(options.interval_ms), .history = options.history};
   out.thresholds = {.warn = options.warn, .high = options.high};
+  if (const std::string why = plimsoll::memory::contradiction(out.thresholds); !why.empty())
+    throw plimsoll::Error(plimsoll::ErrorCode::usage, why);
   if (options.on_alert != nullptr) {
     out.on_alert = [options, object](const Alert& alert) {
       const AlertScope scope(object);
