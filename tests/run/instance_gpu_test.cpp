@@ -150,8 +150,9 @@ TEST(OnTheDeviceTest, ADryRunLeavesNothingOnTheCard) {
   const Bytes idle = card.used();
   (void)dry_runs.dry_run(request_for("llama-dense").dry_run);
   for (const dry_run::DeviceView& later : dry_runs.devices()) {
-    if (later.info.id == view->info.id && !later.info.memory_is_hosts && later.reading.free)
+    if (later.info.id == view->info.id && !later.info.memory_is_hosts && later.reading.free) {
       EXPECT_LE(saturating_sub(*view->reading.free, *later.reading.free), kAlmostNothing);
+    }
   }
   dry_runs.rest();
   EXPECT_LE(saturating_sub(card.used(), idle), kAlmostNothing);
