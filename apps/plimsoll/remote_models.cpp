@@ -80,9 +80,11 @@ std::string RemoteModels::remarks() const {
   std::string out;
   for (const RemoteModel& model : read_) {
     if (model.header->has_ranges) continue;
-    out += fmt::format(
-        "{}: its server gives no pieces of files: the first {} were read, and its length is what the server says\n",
-        model.address, format_bytes(model.header->read));
+    const std::string how = model.header->was_kept
+                                ? "its header was read before"
+                                : fmt::format("the first {} were read", format_bytes(model.header->read));
+    out += fmt::format("{}: its server gives no pieces of files: {}, and its length is what the server says\n",
+                       model.address, how);
   }
   return out;
 }

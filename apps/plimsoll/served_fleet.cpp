@@ -89,7 +89,7 @@ void say_what_templates_lack(const host::Fleet& fleet, const std::vector<std::st
   std::ranges::copy_if(fleet.models, std::back_inserter(of_names.models),
                        [&](const host::FleetModel& model) { return std::ranges::contains(names, model.request.name); });
   for (const host::TemplateRemark& one : host::template_remarks(of_names)) {
-    const std::string remark = engine::remark_on(one.facts);
+    const std::string remark = host::remark_on(one);
     if (remark.empty()) continue;
     if (one.facts.chats)
       log::info("server", "{}: {}", one.name, remark);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <plimsoll/engine/sampling.hpp>
 #include "api/schema_verdict.hpp"
 #include "api/timings.hpp"
 
@@ -26,6 +27,8 @@ struct ResponseMeta {
   std::size_t cached_tokens = 0;       // of those, in memory already
   std::vector<ReadPrompt> prompts{};   // only where TextRequest::shows_tokens
   std::size_t answers_per_prompt = 1;  // choices are counted prompt after prompt
+  // What it is made with, of the file, the fleet, the preset and the request; only where TextRequest::shows_tokens.
+  std::optional<engine::SamplingParams> sampling{};
 };
 
 // How much of a prompt has been read.

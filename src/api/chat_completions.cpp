@@ -177,13 +177,18 @@ void read_tool_message(Fields& fields, engine::ChatMessage& message) {
   if (name) message.extra["name"] = *name;
 }
 
+// `control` and `document` (which a name of it may follow) are Granite's: its template writes them as they are.
+bool is_role(const std::string& role) {
+  static constexpr std::array<const char*, 6> kRoles{"system", "user", "assistant", "tool", "function", "control"};
+  return std::ranges::contains(kRoles, role) || role == "document" || role.starts_with("document ");
+}
+
 engine::ChatMessage read_message_of(const Json& json, const std::string& path) {
   Fields fields(json, path);
   engine::ChatMessage message;
   message.role = fields.need_text("role");
   if (message.role == "developer") message.role = "system";  // the newer name of the same
-  static constexpr std::array<const char*, 5> kRoles{"system", "user", "assistant", "tool", "function"};
-  if (!std::ranges::contains(kRoles, message.role))
+  if (!is_role(message.role))
     fields.fail("role", fmt::format("is '{}'; it must be system, developer, user, assistant or tool", message.role));
   const bool of_a_tool = message.role == "tool" || message.role == "function";
   if (const Json* content = fields.find("content"))

@@ -4,10 +4,15 @@
 
 namespace plimsoll::api {
 
-Json llama_settings(const TextRequest& request) {
-  Json out = engine::to_json(request.sampling);
+Json llama_sampling(const engine::SamplingParams& sampling) {
+  Json out = engine::to_json(sampling);
   for (const char* ours : {"schema", "grammar_root", "grammar_trigger_patterns", "grammar_trigger_tokens"})
     out.erase(ours);
+  return out;
+}
+
+Json llama_settings(const TextRequest& request) {
+  Json out = llama_sampling(request.sampling);
   const Json most = request.most_tokens ? Json(*request.most_tokens) : Json(-1);
   out["stop"] = request.stop_strings;
   out["max_tokens"] = most;

@@ -5,6 +5,7 @@
 #include "openai_parts.hpp"
 
 #include "api/answer_check.hpp"
+#include "api/llama_settings.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -115,6 +116,16 @@ class LlamaWriter final : public AnswerWriter {
             {"tokens_evaluated", prompt_of(choice).tokens.size()}};
   }
 
+  // A grammar stays as it was given: what is made of a schema may be long, and stands in each answer.
+  [[nodiscard]] Json settings() const {
+    Json out = form_.settings;
+    if (!meta_.sampling) return out;
+    Json sampling = llama_sampling(*meta_.sampling);
+    sampling.erase("grammar");
+    out.update(sampling);
+    return out;
+  }
+
   [[nodiscard]] const ReadPrompt& prompt_of(std::size_t choice) const {
     static const ReadPrompt kNone;
     const std::size_t prompt = choice / meta_.answers_per_prompt;
@@ -132,7 +143,7 @@ class LlamaWriter final : public AnswerWriter {
              {"model", meta_.model},
              {"tokens_predicted", choice.timings.predicted},
              {"tokens_evaluated", prompt.tokens.size()},
-             {"generation_settings", form_.settings},
+             {"generation_settings", settings()},
              {"prompt", prompt.text},
              {"has_new_line", has_newline},
              {"truncated", false},

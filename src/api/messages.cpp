@@ -61,6 +61,7 @@ class TurnReader {
   void read(const Json& json, const std::string& path) {
     Fields turn(json, path);
     role_ = turn.need_text("role");
+    if (role_ == "developer") role_ = "system";  // OpenAI's newer name of the same
     if (role_ != "user" && role_ != "assistant" && role_ != "system")
       turn.fail("role", fmt::format("is '{}'; it must be user or assistant", role_));
     // Templates take a system message at the beginning alone; later ones are told in place, so that what comes before

@@ -8,6 +8,28 @@ namespace {
 
 constexpr std::string_view kSpaces = " \t\n\r";
 constexpr std::array kForms{
+    ReasoningForm{.begin = "<think>",
+                  .end = "</think>",
+                  .instead = "<response>",
+                  .answer_begin = "<response>",
+                  .answer_end = "</response>"},
+    ReasoningForm{.begin = "Here are my reasoning steps:",
+                  .end = "[BEGIN FINAL RESPONSE]",
+                  .instead = "[BEGIN FINAL RESPONSE]",
+                  .answer_end = "[END FINAL RESPONSE]",
+                  .of_control_tokens = true},
+    ReasoningForm{.begin = "<|START_THINKING|>",
+                  .end = "<|END_THINKING|>",
+                  .instead = "<|START_RESPONSE|>",
+                  .answer_begin = "<|START_RESPONSE|>",
+                  .answer_end = "<|END_RESPONSE|>",
+                  .of_control_tokens = true},
+    ReasoningForm{.begin = "<|START_THINKING|>",
+                  .end = "<|END_THINKING|>",
+                  .instead = "<|START_TEXT|>",
+                  .answer_begin = "<|START_TEXT|>",
+                  .answer_end = "<|END_TEXT|>",
+                  .of_control_tokens = true},
     ReasoningForm{.begin = "<think>", .end = "</think>"},
     ReasoningForm{.begin = "[THINK]", .end = "[/THINK]", .of_control_tokens = true},
     ReasoningForm{.begin = "<|channel|>analysis<|message|>",
@@ -17,9 +39,16 @@ constexpr std::array kForms{
     ReasoningForm{.begin = "<|channel>thought", .end = "<channel|>", .of_control_tokens = true},
     ReasoningForm{.begin = "<seed:think>", .end = "</seed:think>", .of_control_tokens = true},
 };
-// A word of each form that only its templates have.
-constexpr std::array<std::string_view, kForms.size()> kSigns{"<think>", "[THINK]", "<|channel|>analysis",
-                                                             "<|channel>thought", "<seed:think>"};
+// A word of each form that only its templates have, or those behind it in the list as well.
+constexpr std::array<std::string_view, kForms.size()> kSigns{"<response></response>",
+                                                             "[BEGIN FINAL RESPONSE]",
+                                                             "<|START_RESPONSE|>",
+                                                             "<|START_THINKING|>",
+                                                             "<think>",
+                                                             "[THINK]",
+                                                             "<|channel|>analysis",
+                                                             "<|channel>thought",
+                                                             "<seed:think>"};
 
 std::string_view without_spaces_before(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));
@@ -64,6 +93,7 @@ bool ReasoningReader::begin(bool last) {
     held_ = text.substr(form_.begin.size());
   } else if (is_mark(form_.instead)) {
     place_ = Place::after;
+    is_framed_ = true;
     held_ = text.substr(form_.instead.size());
   } else if (last || !(may_become(form_.begin) || may_become(form_.instead))) {
     place_ = Place::answer;
@@ -85,11 +115,41 @@ bool ReasoningReader::think(Read& out, bool last) {
   if (ended) {
     held_.erase(0, end + form_.end.size());
     place_ = Place::after;
+    is_framed_ = form_.answer_begin.empty();
     return true;
   }
   const std::size_t behind = last ? held_.size() : static_cast<std::size_t>(told.data() - held_.data()) + told.size();
   held_.erase(0, behind);
   return false;
+}
+
+bool ReasoningReader::begin_answer(bool last) {
+  held_ = without_spaces_before(held_);
+  if (held_.empty()) return false;
+  const std::string_view mark = is_framed_ ? std::string_view{} : form_.answer_begin;
+  if (!mark.empty() && held_.starts_with(mark)) {
+    held_.erase(0, mark.size());
+    is_framed_ = true;
+    return true;
+  }
+  if (!last && held_.size() < mark.size() && mark.starts_with(held_)) return false;
+  place_ = Place::answer;
+  return true;
+}
+
+bool ReasoningReader::answer(Read& out, bool last) {
+  const std::string_view mark = is_framed_ ? form_.answer_end : std::string_view{};
+  const std::size_t end = mark.empty() ? std::string::npos : held_.find(mark);
+  const bool ended = end != std::string::npos;
+  std::string_view text = std::string_view(held_).substr(0, end);
+  if (!mark.empty() && !ended && !last) text.remove_suffix(begun(text, mark));
+  if (!mark.empty() && (ended || !last)) text = without_spaces_behind(text);
+  out.answer += text;
+  held_.erase(0, ended ? end + mark.size() : text.size());
+  if (!ended) return false;
+  place_ = Place::after;
+  is_framed_ = false;
+  return true;
 }
 
 bool ReasoningReader::step(Read& out, bool last) {
@@ -99,14 +159,9 @@ bool ReasoningReader::step(Read& out, bool last) {
     case Place::thought:
       return think(out, last);
     case Place::after:
-      held_ = without_spaces_before(held_);
-      if (held_.empty()) return false;
-      place_ = Place::answer;
-      return true;
+      return begin_answer(last);
     case Place::answer:
-      out.answer += held_;
-      held_.clear();
-      return false;
+      return answer(out, last);
   }
   return false;
 }

@@ -10,13 +10,16 @@ namespace plimsoll::api {
 struct ReasoningForm {
   std::string_view begin;
   std::string_view end;
-  std::string_view instead{};      // what an answer without thoughts may begin with; empty: with itself
+  std::string_view instead{};       // what an answer without thoughts may begin with; empty: with itself
+  std::string_view answer_begin{};  // what may stand around the answer behind them
+  std::string_view answer_end{};
   bool of_control_tokens = false;  // the marks are: they are seen only where control tokens are shown as text
   friend bool operator==(const ReasoningForm&, const ReasoningForm&) = default;
 };
 
 // Told by the template's source: <think> (Qwen, DeepSeek, ...), [THINK] (Magistral), channels (gpt-oss, Gemma 4),
-// <seed:think> (Seed-OSS). Empty: none of those, and whatever the model writes is its answer.
+// <seed:think> (Seed-OSS), <|START_THINKING|> (Cohere), [BEGIN FINAL RESPONSE] (Apriel). Empty: none of those, and
+// whatever the model writes is its answer.
 [[nodiscard]] std::optional<ReasoningForm> reasoning_form(std::string_view template_source);
 
 // The prompt ends inside of a thought, since its template begins one.
@@ -46,10 +49,13 @@ class ReasoningReader {
   [[nodiscard]] bool step(Read& out, bool last);
   [[nodiscard]] bool begin(bool last);
   [[nodiscard]] bool think(Read& out, bool last);
+  [[nodiscard]] bool begin_answer(bool last);
+  [[nodiscard]] bool answer(Read& out, bool last);
 
   ReasoningForm form_;
   Place place_;
   bool any_thoughts_ = false;  // have been told: whitespace between them is a part of them
+  bool is_framed_ = false;     // the answer is: its end has a mark
   std::string held_;
 };
 

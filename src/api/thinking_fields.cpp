@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <limits>
 
 namespace plimsoll::api {
@@ -39,10 +41,22 @@ void read_thinking_object(Fields& fields, TextRequest& request, ChatPrompt& chat
   inner.pass_over_unknown();
 }
 
-// OpenRouter's and OpenAI's: {"effort": "low", "max_tokens": 1024, "exclude": false}.
-bool read_reasoning_object(Fields& fields, TextRequest& request, ChatPrompt& chat) {
+// Whether, or how hard: true, "off", "low".
+void set_reasoning(const Json& given, ChatPrompt& chat) {
+  if (given.is_boolean()) return set_enabled(chat, given.get<bool>());
+  const auto word = given.get<std::string>();
+  if (word == "on" || word == "off") return set_enabled(chat, word == "on");
+  if (word != "auto" && !word.empty()) merge(chat, thinking_values(word));
+}
+
+// OpenRouter's and OpenAI's: {"effort": "low", "max_tokens": 1024, "exclude": false}; a word or a boolean of others.
+bool read_reasoning(Fields& fields, TextRequest& request, ChatPrompt& chat) {
   const Json* given = fields.find("reasoning");
   if (given == nullptr) return true;
+  if (given->is_boolean() || given->is_string()) {
+    set_reasoning(*given, chat);
+    return true;
+  }
   Fields inner(*given, fields.path_of("reasoning"));
   if (const auto effort = inner.text("effort")) merge(chat, thinking_values(*effort));
   if (const auto enabled = inner.flag("enabled")) set_enabled(chat, *enabled);
@@ -53,11 +67,17 @@ bool read_reasoning_object(Fields& fields, TextRequest& request, ChatPrompt& cha
   return told;
 }
 
-void read_reasoning_format(Fields& fields, TextRequest& request) {
+// llama-server's words, and Groq's: parsed, raw, hidden. False: thoughts are not to be told.
+bool read_reasoning_format(Fields& fields, TextRequest& request) {
+  static constexpr std::array<const char*, 7> kFormats{"auto",   "deepseek", "deepseek-legacy", "none",
+                                                       "parsed", "raw",      "hidden"};
   const std::string format = fields.text("reasoning_format").value_or("auto");
-  if (format != "auto" && format != "deepseek" && format != "deepseek-legacy" && format != "none")
-    fields.fail("reasoning_format", "must be 'auto', 'deepseek', 'deepseek-legacy' or 'none'");
-  request.thoughts_as_text = format == "none" || !fields.flag("separate_reasoning").value_or(true);
+  if (!std::ranges::contains(kFormats, format))
+    fields.fail("reasoning_format",
+                "must be 'auto', 'deepseek', 'deepseek-legacy', 'none', 'parsed', 'raw' or 'hidden'");
+  request.thoughts_as_text =
+      format == "none" || format == "raw" || !fields.flag("separate_reasoning").value_or(true);
+  return format != "hidden";
 }
 
 }  // namespace
@@ -77,16 +97,17 @@ bool read_thinking(Fields& fields, TextRequest& request, ChatPrompt& chat) {
   if (const auto enabled = fields.flag("enable_thinking")) set_enabled(chat, *enabled);
   read_think(fields, chat);
   read_thinking_object(fields, request, chat);
-  const bool told = read_reasoning_object(fields, request, chat);
+  const bool told = read_reasoning(fields, request, chat);
   for (const char* key : {"thinking_budget", "thinking_budget_tokens", "reasoning_budget", "reasoning_budget_tokens"})
     read_thought_budget(fields, key, request);
-  read_reasoning_format(fields, request);
+  const bool shown = read_reasoning_format(fields, request);
   if (const Json* documents = fields.find("documents")) merge(chat, {{"documents", *documents}});
   if (const Json* values = fields.find("chat_template_kwargs")) {
     if (!values->is_object()) fields.fail("chat_template_kwargs", "must be an object");
     merge(chat, *values);
   }
-  return told && fields.flag("include_reasoning").value_or(true);
+  const bool included = fields.flag("include_reasoning").value_or(true);
+  return told && shown && included;
 }
 
 }  // namespace plimsoll::api

@@ -20,16 +20,6 @@ class SystemClock final : public Clock {
   [[nodiscard]] TimePoint now() const override { return std::chrono::system_clock::now(); }
 };
 
-// Stands still until told to move. Tests only; one thread.
-class ManualClock final : public Clock {
- public:
-  [[nodiscard]] TimePoint now() const override { return now_; }
-  void advance(std::chrono::nanoseconds by) { now_ += std::chrono::duration_cast<TimePoint::duration>(by); }
-
- private:
-  TimePoint now_{};
-};
-
 // That much later, never earlier. Empty: beyond what the clock can say, which counts nanoseconds until the year 2262.
 [[nodiscard]] inline std::optional<Clock::TimePoint> later(Clock::TimePoint at, std::chrono::milliseconds by) {
   if (by >= std::chrono::floor<std::chrono::milliseconds>(Clock::TimePoint::max() - at)) return std::nullopt;

@@ -107,26 +107,11 @@ std::expected<void, Short> MachineLedger::reserve(const Moment& before, std::spa
   }
   impl_->announce(wants);
   if (const Announced told = announced.load(); told != nullptr) told();
-  const auto until = std::chrono::steady_clock::now() + kLongestContest;
-  bool has_noticed_deaths = false;
-  for (;;) {
-    impl_->look_at_others();
-    const auto [worst, first_asker] = impl_->judge_all(before, wants);
-    if (worst.verdict == Verdict::fits) {
-      impl_->grant(wants);
-      impl_->write_numbers();
-      return {};
-    }
-    if (!std::exchange(has_noticed_deaths, true) && impl_->notice_deaths(free_of(wants, impl_->keys.size()))) continue;
-    if (worst.verdict == Verdict::short_of || std::chrono::steady_clock::now() > until) {
-      impl_->withdraw(wants);
-      return std::unexpected(worst.why);
-    }
-    const bool gives_way = first_asker && *first_asker < impl_->slot;
-    if (gives_way) impl_->withdraw(wants);
-    std::this_thread::sleep_for(
-        std::chrono::microseconds(std::uniform_int_distribution<int>(kShortestPause, kLongestPause)(impl_->random)));
-    if (gives_way) impl_->announce(wants);
+  try {
+    return impl_->contest(before, wants);
+  } catch (...) {  // no memory: it would stand in the way of others until this process asks again
+    impl_->withdraw(wants);
+    throw;
   }
 }
 
@@ -191,6 +176,30 @@ void MachineLedger::leave() noexcept {
 }
 
 // --- what this process has ---
+
+std::expected<void, Short> MachineLedger::Impl::contest(const Moment& before, std::span<const Want> wants) {
+  const auto until = std::chrono::steady_clock::now() + kLongestContest;
+  bool has_noticed_deaths = false;
+  for (;;) {
+    look_at_others();
+    const auto [worst, first_asker] = judge_all(before, wants);
+    if (worst.verdict == Verdict::fits) {
+      grant(wants);
+      write_numbers();
+      return {};
+    }
+    if (!std::exchange(has_noticed_deaths, true) && notice_deaths(free_of(wants, keys.size()))) continue;
+    if (worst.verdict == Verdict::short_of || std::chrono::steady_clock::now() > until) {
+      withdraw(wants);
+      return std::unexpected(worst.why);
+    }
+    const bool gives_way = first_asker && *first_asker < slot;
+    if (gives_way) withdraw(wants);
+    std::this_thread::sleep_for(
+        std::chrono::microseconds(std::uniform_int_distribution<int>(kShortestPause, kLongestPause)(random)));
+    if (gives_way) announce(wants);
+  }
+}
 
 std::pair<Judgement, std::optional<std::size_t>> MachineLedger::Impl::judge_all(const Moment& before,
                                                                                 std::span<const Want> wants) const {

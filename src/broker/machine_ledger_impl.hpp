@@ -80,6 +80,9 @@ struct MachineLedger::Impl {
   [[nodiscard]] std::pair<Judgement, std::optional<std::size_t>> judge_all(const Moment& before,
                                                                            std::span<const Want> wants) const
       PLIMSOLL_REQUIRES(mutex);
+  // What was announced: granted or withdrawn. Where it throws, it stands still.
+  [[nodiscard]] std::expected<void, Short> contest(const Moment& before, std::span<const Want> wants)
+      PLIMSOLL_REQUIRES(mutex);
   void write_numbers() noexcept PLIMSOLL_REQUIRES(mutex);
   [[nodiscard]] Number* number(AccountId account) noexcept PLIMSOLL_REQUIRES(mutex);
   void announce(std::span<const Want> wants) noexcept PLIMSOLL_REQUIRES(mutex);

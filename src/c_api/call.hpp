@@ -22,6 +22,18 @@ template <class Body>
   }
 }
 
+// Of a function with out parameters: the body empties them first, as plimsoll.h promises of every error, and calls
+// require_no_quiet_callback() then.
+template <class Body>
+[[nodiscard]] plimsoll_error* emptying_call(Body&& body) noexcept {
+  try {
+    body();
+    return nullptr;
+  } catch (...) {
+    return caught();
+  }
+}
+
 // Allowed inside quiet callbacks, too; its errors are nobody's to free.
 template <class Body>
 plimsoll_error* closing(Body&& body) noexcept {
@@ -34,15 +46,10 @@ plimsoll_error* closing(Body&& body) noexcept {
 }
 
 // What reads an object through Read and does nothing else: allowed inside quiet callbacks that can close something.
+// The body empties its out parameters first, and calls require_closing_allowed() then.
 template <class Body>
 [[nodiscard]] plimsoll_error* reading(Body&& body) noexcept {
-  try {
-    require_closing_allowed();
-    body();
-    return nullptr;
-  } catch (...) {
-    return caught();
-  }
+  return emptying_call(std::forward<Body>(body));
 }
 
 // Takes the handle away; the object goes with whoever uses it last. `before` may refuse, or stop what it does.

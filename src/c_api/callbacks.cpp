@@ -117,8 +117,9 @@ using namespace plimsoll::c_api;
 extern "C" {
 
 plimsoll_error* plimsoll_stop_create(plimsoll_stop** stop) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(stop, "stop") = nullptr;
+    require_no_quiet_callback();
     *stop = handle_of(std::make_shared<plimsoll_stop>());
   });
 }

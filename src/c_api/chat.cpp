@@ -47,8 +47,9 @@ std::string text(const char* given, std::int64_t length, const char* what) {
 template <class Begin>
 plimsoll_error* turn(plimsoll_chat* chat, const plimsoll_generation_options* options, plimsoll_generation** generation,
                      Begin&& begin) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(generation, "generation") = nullptr;
+    require_no_quiet_callback();
     const Use use(chat);
     *generation =
         begun(options, use->in_use, [&](AskedGeneration& asked) { return begin(use->chat, std::move(asked.options)); });
@@ -64,8 +65,9 @@ plimsoll_error* plimsoll_chat_options_init(plimsoll_chat_options* options, size_
 }
 
 plimsoll_error* plimsoll_chat_open(plimsoll_model* model, const plimsoll_chat_options* options, plimsoll_chat** chat) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(chat, "chat") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(model);
     const plimsoll_chat_options given = known(options);
     CallbackRun run;
@@ -97,8 +99,9 @@ plimsoll_error* plimsoll_chat_answer(plimsoll_chat* chat, const plimsoll_generat
 }
 
 plimsoll_error* plimsoll_chat_history_json(plimsoll_chat* chat, char** json) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(json, "JSON") = nullptr;
+    require_no_quiet_callback();
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const plimsoll::ChatMessage& message : Use(chat)->chat.history())
       list.push_back({{"role", plimsoll::as_utf8(message.role)}, {"content", plimsoll::as_utf8(message.content)}});
@@ -120,8 +123,9 @@ plimsoll_error* plimsoll_chat_remove_from(plimsoll_chat* chat, uint64_t index) {
 }
 
 plimsoll_error* plimsoll_chat_undo(plimsoll_chat* chat, plimsoll_bool* undone) {
-  return call([&] {
+  return emptying_call([&] {
     if (undone != nullptr) *undone = 0;
+    require_no_quiet_callback();
     const bool was = Use(chat)->chat.undo();
     if (undone != nullptr) *undone = was;
   });

@@ -48,8 +48,9 @@ plimsoll_error* plimsoll_context_options_init(plimsoll_context_options* options,
 
 plimsoll_error* plimsoll_model_open_context(plimsoll_model* model, const plimsoll_context_options* options,
                                             plimsoll_model** context) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(context, "context") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(model);
     *context = handle_of(std::make_shared<plimsoll_model>(
         with_context(options, [&](const plimsoll::ContextOptions& how) { return object->model.open_context(how); })));
@@ -58,8 +59,9 @@ plimsoll_error* plimsoll_model_open_context(plimsoll_model* model, const plimsol
 
 plimsoll_error* plimsoll_model_plan_context(plimsoll_model* model, const plimsoll_context_options* options,
                                             plimsoll_plan** plan) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(plan, "plan") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(model);
     *plan = handle_of(plan_object(
         with_context(options, [&](const plimsoll::ContextOptions& how) { return object->model.plan_context(how); })));

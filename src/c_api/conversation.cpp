@@ -48,8 +48,9 @@ extern "C" {
 
 plimsoll_error* plimsoll_conversation_open(plimsoll_model* model, int64_t patience_ms, plimsoll_stop* stop,
                                            plimsoll_conversation** conversation) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(conversation, "conversation") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(model);
     *conversation = taken(patience_ms, stop, [&](WaitOptions wait) { return object->model.conversation(wait); });
   });
@@ -57,8 +58,9 @@ plimsoll_error* plimsoll_conversation_open(plimsoll_model* model, int64_t patien
 
 plimsoll_error* plimsoll_conversation_load(plimsoll_model* model, const char* path, int64_t patience_ms,
                                            plimsoll_stop* stop, plimsoll_conversation** conversation) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(conversation, "conversation") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(model);
     const std::string file = required_text(path, "path");
     *conversation =
@@ -67,8 +69,9 @@ plimsoll_error* plimsoll_conversation_load(plimsoll_model* model, const char* pa
 }
 
 plimsoll_error* plimsoll_conversation_fork(plimsoll_conversation* conversation, plimsoll_conversation** fork) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(fork, "fork") = nullptr;
+    require_no_quiet_callback();
     *fork = handle_of(std::make_shared<plimsoll_conversation>(Talk(conversation)->fork()));
   });
 }
@@ -78,8 +81,9 @@ plimsoll_error* plimsoll_conversation_close(plimsoll_conversation* conversation)
 plimsoll_error* plimsoll_conversation_generate(plimsoll_conversation* conversation, const char* text, int64_t length,
                                                const plimsoll_generation_options* options,
                                                plimsoll_generation** generation) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(generation, "generation") = nullptr;
+    require_no_quiet_callback();
     const Talk talk(conversation);
     *generation = begun(options, talk.in_use(), [&](AskedGeneration& asked) {
       return generated(*talk, text, length, std::move(asked.options));
@@ -107,8 +111,9 @@ plimsoll_error* plimsoll_conversation_prompt_tokens(plimsoll_conversation* conve
 
 plimsoll_error* plimsoll_conversation_replace(plimsoll_conversation* conversation, const int32_t* tokens,
                                               uint64_t count, uint64_t* reused) {
-  return call([&] {
+  return emptying_call([&] {
     if (reused != nullptr) *reused = 0;
+    require_no_quiet_callback();
     const std::size_t there = Talk(conversation)->replace(list_of(tokens, count, "tokens"));
     if (reused != nullptr) *reused = there;
   });
@@ -124,9 +129,10 @@ plimsoll_error* plimsoll_conversation_infer(plimsoll_conversation* conversation,
 
 plimsoll_error* plimsoll_conversation_logits(plimsoll_conversation* conversation, const float** logits,
                                              uint64_t* count) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(logits, "logits") = nullptr;
     *place_of(count, "count") = 0;
+    require_no_quiet_callback();
     const std::span<const float> row = Talk(conversation)->logits();
     *logits = row.data();
     *count = row.size();
@@ -134,9 +140,10 @@ plimsoll_error* plimsoll_conversation_logits(plimsoll_conversation* conversation
 }
 
 plimsoll_error* plimsoll_conversation_size(plimsoll_conversation* conversation, uint64_t* size, uint64_t* capacity) {
-  return call([&] {
+  return emptying_call([&] {
     if (size != nullptr) *size = 0;
     if (capacity != nullptr) *capacity = 0;
+    require_no_quiet_callback();
     const Talk talk(conversation);
     if (size != nullptr) *size = talk->size();
     if (capacity != nullptr) *capacity = talk->capacity();
@@ -144,18 +151,20 @@ plimsoll_error* plimsoll_conversation_size(plimsoll_conversation* conversation, 
 }
 
 plimsoll_error* plimsoll_conversation_tokens(plimsoll_conversation* conversation, int32_t** tokens, uint64_t* count) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(tokens, "tokens") = nullptr;
     *place_of(count, "count") = 0;
+    require_no_quiet_callback();
     give_tokens(Talk(conversation)->tokens(), tokens, count);
   });
 }
 
 plimsoll_error* plimsoll_conversation_text(plimsoll_conversation* conversation, plimsoll_bool control_tokens,
                                            char** text, uint64_t* length) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(text, "text") = nullptr;
     if (length != nullptr) *length = 0;
+    require_no_quiet_callback();
     give_text(Talk(conversation)->text(control_tokens != 0), text, length);
   });
 }

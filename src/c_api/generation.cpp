@@ -72,8 +72,9 @@ plimsoll_error* plimsoll_generation_options_init(plimsoll_generation_options* op
 
 plimsoll_error* plimsoll_model_generate(plimsoll_model* model, const char* prompt, int64_t length,
                                         const plimsoll_generation_options* options, plimsoll_generation** generation) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(generation, "generation") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(model);
     const std::string_view text = text_of(prompt, length, "prompt");
     *generation = begun(options, std::make_shared<InUse>(), [&](AskedGeneration& asked) {
@@ -94,9 +95,10 @@ plimsoll_error* plimsoll_generation_stop(plimsoll_generation* generation) {
 }
 
 plimsoll_error* plimsoll_generation_next(plimsoll_generation* generation, const char** piece, uint64_t* length) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(piece, "piece") = nullptr;
     if (length != nullptr) *length = 0;
+    require_no_quiet_callback();
     Reading reading(generation);
     if (!reading.next()) return;
     *piece = reading->piece.c_str();
@@ -116,9 +118,10 @@ plimsoll_error* plimsoll_generation_each(plimsoll_generation* generation, plimso
 }
 
 plimsoll_error* plimsoll_generation_rest(plimsoll_generation* generation, char** text, uint64_t* length) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(text, "text") = nullptr;
     if (length != nullptr) *length = 0;
+    require_no_quiet_callback();
     Reading reading(generation);
     std::string all;
     while (reading.next()) all += reading->piece;
@@ -144,16 +147,18 @@ plimsoll_error* plimsoll_generation_info_get(plimsoll_generation* generation, pl
 }
 
 plimsoll_error* plimsoll_generation_tokens(plimsoll_generation* generation, int32_t** tokens, uint64_t* count) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(tokens, "tokens") = nullptr;
     *place_of(count, "count") = 0;
+    require_no_quiet_callback();
     give_tokens(Use(generation)->generation.tokens(), tokens, count);
   });
 }
 
 plimsoll_error* plimsoll_generation_stop_string(plimsoll_generation* generation, char** text) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(text, "text") = nullptr;
+    require_no_quiet_callback();
     give_text(Use(generation)->generation.stop_string(), text);
   });
 }

@@ -75,9 +75,10 @@ void give(const plimsoll::HostReload& reload, plimsoll_bool* applied, char** rep
 template <class Reload>
 plimsoll_error* reloaded(plimsoll_host* host, plimsoll_stop* stop, plimsoll_bool* applied, char** report,
                          Reload&& reload) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(applied, "place for whether it was applied") = 0;
     if (report != nullptr) *report = nullptr;
+    require_no_quiet_callback();
     const auto object = found(host);
     CallbackRun run;
     run.follow(stop);
@@ -97,8 +98,9 @@ plimsoll_error* plimsoll_host_options_init(plimsoll_host_options* options, size_
 
 plimsoll_error* plimsoll_host_open(plimsoll_runtime* runtime, const char* fleet_file,
                                    const plimsoll_host_options* options, plimsoll_host** host) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(host, "host") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(runtime);
     *host = handle_of(std::make_shared<plimsoll_host>(plimsoll::Host(
         object->runtime, std::filesystem::path(required_text(fleet_file, "fleet file")), options_of(options))));
@@ -107,8 +109,9 @@ plimsoll_error* plimsoll_host_open(plimsoll_runtime* runtime, const char* fleet_
 
 plimsoll_error* plimsoll_host_open_text(plimsoll_runtime* runtime, const char* fleet, const char* folder,
                                         const plimsoll_host_options* options, plimsoll_host** host) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(host, "host") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(runtime);
     *host = handle_of(std::make_shared<plimsoll_host>(plimsoll::Host::of_text(
         object->runtime, text_of(fleet, -1, "fleet"), folder == nullptr ? "." : folder, options_of(options))));
@@ -118,8 +121,9 @@ plimsoll_error* plimsoll_host_open_text(plimsoll_runtime* runtime, const char* f
 plimsoll_error* plimsoll_host_close(plimsoll_host* host) { return closed(host); }
 
 plimsoll_error* plimsoll_host_new_conversation(plimsoll_host* host, const char* model, uint64_t* conversation) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(conversation, "conversation") = 0;
+    require_no_quiet_callback();
     *conversation = found(host)->host.new_conversation(name_of(model));
   });
 }
@@ -145,8 +149,9 @@ plimsoll_error* plimsoll_host_pin(plimsoll_host* host, const char* model, plimso
 }
 
 plimsoll_error* plimsoll_host_status_json(plimsoll_host* host, char** json) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(json, "JSON") = nullptr;
+    require_no_quiet_callback();
     plimsoll::Monitor once(found(host)->host, {.interval = std::chrono::milliseconds(0), .history = 1});
     (void)once.sample_now();
     give_text(once.json(), json);
@@ -154,8 +159,9 @@ plimsoll_error* plimsoll_host_status_json(plimsoll_host* host, char** json) {
 }
 
 plimsoll_error* plimsoll_host_plan(plimsoll_host* host, plimsoll_plan** plan) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(plan, "plan") = nullptr;
+    require_no_quiet_callback();
     *plan = handle_of(plan_object(found(host)->host.plan()));
   });
 }
@@ -180,8 +186,9 @@ plimsoll_error* plimsoll_acquire_options_init(plimsoll_acquire_options* options,
 
 plimsoll_error* plimsoll_host_acquire(plimsoll_host* host, const char* model, const plimsoll_acquire_options* options,
                                       plimsoll_lease** lease) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(lease, "lease") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(host);
     const plimsoll_acquire_options given = known(options);
     CallbackRun run;
@@ -193,8 +200,9 @@ plimsoll_error* plimsoll_host_acquire(plimsoll_host* host, const char* model, co
 plimsoll_error* plimsoll_lease_close(plimsoll_lease* lease) { return closed(lease); }
 
 plimsoll_error* plimsoll_lease_conversation(plimsoll_lease* lease, plimsoll_conversation** conversation) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(conversation, "conversation") = nullptr;
+    require_no_quiet_callback();
     const Use use(lease);
     (void)use->lease.conversation();  // that there is one
     *conversation = handle_of(std::make_shared<plimsoll_conversation>(use.object()));
@@ -203,8 +211,9 @@ plimsoll_error* plimsoll_lease_conversation(plimsoll_lease* lease, plimsoll_conv
 
 plimsoll_error* plimsoll_lease_embed(plimsoll_lease* lease, const char* const* texts, uint64_t count,
                                      const plimsoll_embed_options* options, plimsoll_embeddings** embeddings) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(embeddings, "embeddings") = nullptr;
+    require_no_quiet_callback();
     const Use use(lease);
     *embeddings = embedded(texts, count, options,
                            [&](const auto& asked, const auto& how) { return use->lease.embed(asked, how); });
@@ -213,8 +222,9 @@ plimsoll_error* plimsoll_lease_embed(plimsoll_lease* lease, const char* const* t
 
 plimsoll_error* plimsoll_lease_rank(plimsoll_lease* lease, const char* query, const char* const* documents,
                                     uint64_t count, const plimsoll_rank_options* options, plimsoll_ranking** ranking) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(ranking, "ranking") = nullptr;
+    require_no_quiet_callback();
     const Use use(lease);
     *ranking = ranked(query, documents, count, options, [&](auto asked, const auto& among, const auto& how) {
       return use->lease.rank(asked, among, how);

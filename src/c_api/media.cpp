@@ -8,8 +8,9 @@ namespace {
 
 template <class Make>
 plimsoll_error* made(plimsoll_media** media, Make&& make) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(media, "media") = nullptr;
+    require_no_quiet_callback();
     *media = handle_of(std::make_shared<plimsoll_media>(make()));
   });
 }
@@ -19,8 +20,9 @@ plimsoll_error* made(plimsoll_media** media, Make&& make) {
 extern "C" {
 
 plimsoll_error* plimsoll_model_media_marker(plimsoll_model* model, char** marker) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(marker, "marker") = nullptr;
+    require_no_quiet_callback();
     give_text(found(model)->model.media_marker(), marker);
   });
 }

@@ -92,8 +92,9 @@ extern "C" {
 
 plimsoll_error* plimsoll_model_open(plimsoll_runtime* runtime, const char* path, const plimsoll_model_options* options,
                                     plimsoll_model** model) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(model, "model") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(runtime);
     AskedModel asked = asked_model(path, options);
     *model = handle_of(std::make_shared<plimsoll_model>(asked.with(
@@ -108,8 +109,9 @@ plimsoll_error* plimsoll_model_info_get(plimsoll_model* model, plimsoll_model_in
 }
 
 plimsoll_error* plimsoll_model_json(plimsoll_model* model, char** json) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(json, "JSON") = nullptr;
+    require_no_quiet_callback();
     give_text(json_of(found(model)->model).dump(2), json);
   });
 }
@@ -119,6 +121,7 @@ plimsoll_error* plimsoll_model_tokenize(plimsoll_model* model, const char* text,
   return reading([&] {
     *place_of(tokens, "tokens") = nullptr;
     *place_of(count, "count") = 0;
+    require_closing_allowed();
     const Read of(model);
     give_tokens(of->model.tokenize(text_of(text, length, "text"), with_begin_token != 0), tokens, count);
   });
@@ -129,6 +132,7 @@ plimsoll_error* plimsoll_model_text_of(plimsoll_model* model, const int32_t* tok
   return reading([&] {
     *place_of(text, "text") = nullptr;
     if (length != nullptr) *length = 0;
+    require_closing_allowed();
     const Read of(model);
     give_text(of->model.text_of(tokens_of(of->model, tokens, count), control_tokens != 0), text, length);
   });

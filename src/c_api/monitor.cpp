@@ -47,10 +47,10 @@ class AlertScope {
 // What the function lets out the monitor logs. `object` is made before its monitor, which holds it by this alone.
 plimsoll::MonitorOptions options_of(const plimsoll_monitor_options* given, const plimsoll_monitor* object) {
   const plimsoll_monitor_options options = known(given);
-  if (!(options.warn > 0 && options.warn < options.high && options.high <= 1))
-    throw plimsoll::Error(plimsoll::ErrorCode::usage, "'warn' is above 0 and below 'high', which is 1 at most");
   plimsoll::MonitorOptions out{.interval = std::chrono::milliseconds(options.interval_ms), .history = options.history};
   out.thresholds = {.warn = options.warn, .high = options.high};
+  if (const std::string why = plimsoll::memory::contradiction(out.thresholds); !why.empty())
+    throw plimsoll::Error(plimsoll::ErrorCode::usage, why);
   if (options.on_alert != nullptr) {
     out.on_alert = [options, object](const Alert& alert) {
       const AlertScope scope(object);
@@ -87,16 +87,18 @@ plimsoll_error* plimsoll_monitor_options_init(plimsoll_monitor_options* options,
 
 plimsoll_error* plimsoll_monitor_open(plimsoll_host* host, const plimsoll_monitor_options* options,
                                       plimsoll_monitor** monitor) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(monitor, "monitor") = nullptr;
+    require_no_quiet_callback();
     *monitor = opened(found(host)->host, options);
   });
 }
 
 plimsoll_error* plimsoll_monitor_open_runtime(plimsoll_runtime* runtime, const plimsoll_monitor_options* options,
                                               plimsoll_monitor** monitor) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(monitor, "monitor") = nullptr;
+    require_no_quiet_callback();
     *monitor = opened(found(runtime)->runtime, options);
   });
 }
@@ -114,15 +116,17 @@ plimsoll_error* plimsoll_monitor_sample(plimsoll_monitor* monitor) {
 }
 
 plimsoll_error* plimsoll_monitor_status_json(plimsoll_monitor* monitor, char** json) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(json, "JSON") = nullptr;
+    require_no_quiet_callback();
     give_text(found(monitor)->monitor->json(), json);
   });
 }
 
 plimsoll_error* plimsoll_monitor_alerts_json(plimsoll_monitor* monitor, char** json) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(json, "JSON") = nullptr;
+    require_no_quiet_callback();
     Json list = Json::array();
     for (const Alert& alert : found(monitor)->monitor->alerts()) list.push_back(json_of(alert));
     give_text(list.dump(2, ' ', false, Json::error_handler_t::replace), json);
@@ -130,8 +134,9 @@ plimsoll_error* plimsoll_monitor_alerts_json(plimsoll_monitor* monitor, char** j
 }
 
 plimsoll_error* plimsoll_monitor_prometheus(plimsoll_monitor* monitor, char** text) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(text, "text") = nullptr;
+    require_no_quiet_callback();
     give_text(found(monitor)->monitor->prometheus(), text);
   });
 }

@@ -40,8 +40,9 @@ plimsoll_error* plimsoll_model_options_init(plimsoll_model_options* options, siz
 
 plimsoll_error* plimsoll_model_plan(plimsoll_runtime* runtime, const char* path, const plimsoll_model_options* options,
                                     plimsoll_plan** plan) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(plan, "plan") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(runtime);
     AskedModel asked = asked_model(path, options);
     *plan = handle_of(plan_object(object->runtime.plan(asked.path, asked.options)));
@@ -57,8 +58,9 @@ plimsoll_error* plimsoll_plan_admit(plimsoll_plan* plan) {
 }
 
 plimsoll_error* plimsoll_plan_n_devices(plimsoll_plan* plan, uint64_t* count) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(count, "count") = 0;
+    require_no_quiet_callback();
     *count = found(plan)->devices.size();
   });
 }
@@ -81,17 +83,19 @@ plimsoll_error* plimsoll_plan_device(plimsoll_plan* plan, uint64_t index, plimso
 }
 
 plimsoll_error* plimsoll_plan_n_alternatives(plimsoll_plan* plan, uint64_t* count) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(count, "count") = 0;
+    require_no_quiet_callback();
     *count = found(plan)->alternatives.size();
   });
 }
 
 plimsoll_error* plimsoll_plan_alternative(plimsoll_plan* plan, uint64_t index, const char** overrides,
                                           const char** cost) {
-  return call([&] {
+  return emptying_call([&] {
     if (overrides != nullptr) *overrides = nullptr;
     if (cost != nullptr) *cost = nullptr;
+    require_no_quiet_callback();
     const auto object = found(plan);
     const auto& alternative = object->alternatives[index_of(index, object->alternatives.size(), "alternative")];
     if (overrides != nullptr) *overrides = alternative.overrides.c_str();
@@ -100,15 +104,17 @@ plimsoll_error* plimsoll_plan_alternative(plimsoll_plan* plan, uint64_t index, c
 }
 
 plimsoll_error* plimsoll_plan_json(plimsoll_plan* plan, char** json) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(json, "JSON") = nullptr;
+    require_no_quiet_callback();
     give_text(found(plan)->plan.json(), json);
   });
 }
 
 plimsoll_error* plimsoll_plan_table(plimsoll_plan* plan, char** table) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(table, "table") = nullptr;
+    require_no_quiet_callback();
     give_text(found(plan)->plan.table(), table);
   });
 }

@@ -12,8 +12,9 @@ plimsoll_error* plimsoll_rank_options_init(plimsoll_rank_options* options, size_
 
 plimsoll_error* plimsoll_reranker_open(plimsoll_runtime* runtime, const char* path,
                                        const plimsoll_model_options* options, plimsoll_reranker** reranker) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(reranker, "reranker") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(runtime);
     AskedModel asked = asked_model(path, options);
     *reranker = handle_of(
@@ -28,8 +29,9 @@ plimsoll_error* plimsoll_reranker_close(plimsoll_reranker* reranker) { return cl
 plimsoll_error* plimsoll_reranker_rank(plimsoll_reranker* reranker, const char* query, const char* const* documents,
                                        uint64_t count, const plimsoll_rank_options* options,
                                        plimsoll_ranking** ranking) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(ranking, "ranking") = nullptr;
+    require_no_quiet_callback();
     const auto object = found(reranker);
     *ranking = ranked(query, documents, count, options, [&](auto asked, const auto& among, const auto& how) {
       return object->reranker.rank(asked, among, how);
@@ -40,8 +42,9 @@ plimsoll_error* plimsoll_reranker_rank(plimsoll_reranker* reranker, const char* 
 plimsoll_error* plimsoll_ranking_close(plimsoll_ranking* ranking) { return closed(ranking); }
 
 plimsoll_error* plimsoll_ranking_count(plimsoll_ranking* ranking, uint64_t* count) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(count, "count") = 0;
+    require_no_quiet_callback();
     *count = found(ranking)->ranked.size();
   });
 }

@@ -86,8 +86,9 @@ plimsoll_error* plimsoll_runtime_options_init(plimsoll_runtime_options* options,
 }
 
 plimsoll_error* plimsoll_runtime_open(const plimsoll_runtime_options* options, plimsoll_runtime** runtime) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(runtime, "runtime") = nullptr;
+    require_no_quiet_callback();
     *runtime = handle_of(std::make_shared<plimsoll_runtime>(opened(options_of(options))));
   });
 }
@@ -95,8 +96,9 @@ plimsoll_error* plimsoll_runtime_open(const plimsoll_runtime_options* options, p
 plimsoll_error* plimsoll_runtime_close(plimsoll_runtime* runtime) { return closed(runtime); }
 
 plimsoll_error* plimsoll_runtime_status_json(plimsoll_runtime* runtime, char** json) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(json, "JSON") = nullptr;
+    require_no_quiet_callback();
     plimsoll::Monitor once(found(runtime)->runtime, {.interval = std::chrono::milliseconds(0), .history = 1});
     (void)once.sample_now();
     give_text(once.json(), json);
@@ -104,8 +106,9 @@ plimsoll_error* plimsoll_runtime_status_json(plimsoll_runtime* runtime, char** j
 }
 
 plimsoll_error* plimsoll_runtime_events_json(plimsoll_runtime* runtime, char** lines) {
-  return call([&] {
+  return emptying_call([&] {
     *place_of(lines, "lines") = nullptr;
+    require_no_quiet_callback();
     std::ostringstream out;
     plimsoll::memory::write_events(out, found(runtime)->runtime.events());
     give_text(out.view(), lines);

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
 
 #include "device/rpc_servers.hpp"
 
@@ -86,12 +89,5 @@ std::vector<DeviceInfo> list_devices(const Drivers& drivers) {
 }
 
 std::vector<DeviceInfo> list_devices() { return list_devices(driver_of); }
-
-std::optional<DeviceInfo> find_device(std::string_view name) {
-  for (DeviceInfo& device : list_devices()) {
-    if (device.id.name() == name) return std::move(device);
-  }
-  return std::nullopt;
-}
 
 }  // namespace plimsoll::device

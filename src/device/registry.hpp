@@ -1,7 +1,5 @@
 // registry: the devices that ggml's loaded backends offer.
 #pragma once
-#include <optional>
-#include <string_view>
 #include <vector>
 
 #include <plimsoll/device/device.hpp>
@@ -16,7 +14,5 @@ namespace plimsoll::device {
 // Fills `same_memory_as`: cards of one PCI address, or one UUID, are one memory, whatever backends offer
 // them; other UUIDs at one address are slices, with a memory each. Pure.
 void mark_shared_memory(std::vector<DeviceInfo>& devices);
-
-[[nodiscard]] std::optional<DeviceInfo> find_device(std::string_view name);
 
 }  // namespace plimsoll::device

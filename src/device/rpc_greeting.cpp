@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <expected>
 #include <span>
 #include <vector>
 
@@ -22,6 +23,7 @@ using Time = std::chrono::steady_clock::time_point;
 
 // The first word of the protocol: its number never changes, so that versions can be told apart.
 constexpr std::uint8_t kHello = 14;
+constexpr std::uint8_t kDeviceCount = 15;  // follows it since version 3
 constexpr std::size_t kCapabilities = 24;    // what a client can do beside TCP: nothing
 constexpr std::uint64_t kMostAnswer = 4096;  // an answer is a few bytes; other programs' first bytes are a huge number
 
@@ -98,13 +100,12 @@ Step receive_all(int file, std::span<std::uint8_t> bytes, Time end) {
   return Step::done;
 }
 
-// Command, size, and what the client can do.
-std::vector<std::uint8_t> hello() {
-  std::vector<std::uint8_t> out{kHello};
-  const std::uint64_t size = kCapabilities;
+// Command, size, and as many bytes, which are 0: of the greeting, what the client can do.
+std::vector<std::uint8_t> question(std::uint8_t command, std::uint64_t size) {
+  std::vector<std::uint8_t> out{command};
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(&size);
   out.insert(out.end(), bytes, bytes + sizeof size);
-  out.resize(out.size() + kCapabilities, 0);
+  out.resize(out.size() + size, 0);
   return out;
 }
 
@@ -116,7 +117,7 @@ RpcGreeting busy(const RpcAddress& server) {
                              server.shown())};
 }
 
-RpcGreeting nonsense(const RpcAddress& server, const char* what) {
+RpcGreeting nonsense(const RpcAddress& server, const std::string& what) {
   return {.answer = RpcAnswer::nonsense,
           .why = fmt::format("what listens at {} {}: it is not an RPC server of ggml, or one of another version of the "
                              "protocol than {}.{}",
@@ -141,24 +142,40 @@ RpcGreeting judge(const RpcAddress& server, std::span<const std::uint8_t> answer
                          RPC_PROTO_PATCH_VERSION)};
 }
 
-RpcGreeting speak(const RpcAddress& server, int file, Time end) {
+// An answer's bytes, or what is to be said of a server that does not give one.
+std::expected<std::vector<std::uint8_t>, RpcGreeting> ask(const RpcAddress& server, int file,
+                                                          const std::vector<std::uint8_t>& asked, std::uint64_t least,
+                                                          Time end) {
   const auto failed = [&](Step step) {
-    return step == Step::too_late ? busy(server) : nonsense(server, "hangs up at the engine's greeting");
+    return std::unexpected(step == Step::too_late ? busy(server)
+                                                  : nonsense(server, "hangs up at the engine's greeting"));
   };
-  if (const Step step = send_all(file, hello(), end); step != Step::done) return failed(step);
+  if (const Step step = send_all(file, asked, end); step != Step::done) return failed(step);
   std::array<std::uint8_t, sizeof(std::uint64_t)> head{};
   if (const Step step = receive_all(file, head, end); step != Step::done) return failed(step);
   std::uint64_t size = 0;
   std::memcpy(&size, head.data(), sizeof size);
-  if (size < 3 || size > kMostAnswer) return nonsense(server, "answers the engine's greeting with something else");
+  if (size < least || size > kMostAnswer)
+    return std::unexpected(nonsense(server, "answers the engine's greeting with something else"));
   std::vector<std::uint8_t> answer(size);
   if (const Step step = receive_all(file, answer, end); step != Step::done) return failed(step);
-  return judge(server, answer);
+  return answer;
 }
 
-}  // namespace
+RpcGreeting speak(const RpcAddress& server, int file, Time end, bool counts) {
+  const auto version = ask(server, file, question(kHello, kCapabilities), 3, end);
+  if (!version) return version.error();
+  RpcGreeting greeting = judge(server, *version);
+  if (!counts || !greeting.is_well()) return greeting;
+  std::uint32_t devices = 0;
+  const auto count = ask(server, file, question(kDeviceCount, 0), sizeof devices, end);
+  if (!count) return count.error();
+  std::memcpy(&devices, count->data(), sizeof devices);
+  if (devices <= kMostRpcDevices) return greeting;
+  return nonsense(server, fmt::format("claims to have {} devices", devices));
+}
 
-RpcGreeting greet(const RpcAddress& server, std::chrono::milliseconds limit) {
+RpcGreeting connect_and_speak(const RpcAddress& server, std::chrono::milliseconds limit, bool counts) {
   const auto ipv4 = ipv4_of(server.host);
   if (!ipv4) return unreachable(server, "its name was not resolved");
   sockaddr_in address{};
@@ -171,7 +188,17 @@ RpcGreeting greet(const RpcAddress& server, std::chrono::milliseconds limit) {
   if (socket.file() < 0) return unreachable(server, std::strerror(errno));
   if (const int error = connect_to(socket.file(), address, end); error != 0)
     return unreachable(server, std::strerror(error));
-  return speak(server, socket.file(), end);
+  return speak(server, socket.file(), end, counts);
+}
+
+}  // namespace
+
+RpcGreeting greet(const RpcAddress& server, std::chrono::milliseconds limit) {
+  return connect_and_speak(server, limit, false);
+}
+
+RpcGreeting greet_and_count(const RpcAddress& server, std::chrono::milliseconds limit) {
+  return connect_and_speak(server, limit, true);
 }
 
 }  // namespace plimsoll::device

@@ -2,6 +2,7 @@
 // process where a server is not there, and waits for ever for one that serves somebody else.
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "device/rpc_address.hpp"
@@ -27,5 +28,10 @@ inline constexpr std::chrono::milliseconds kGreetingLimit{3000};
 // Connects, says the protocol's first word, and hangs up. Takes `limit` at most. Of a resolved() server: nobody is
 // asked again what its name means.
 [[nodiscard]] RpcGreeting greet(const RpcAddress& server, std::chrono::milliseconds limit = kGreetingLimit);
+
+// Likewise, and asks how many devices it offers: the engine makes as many as a server claims, which may be four
+// billion. More than kMostRpcDevices are nonsense.
+inline constexpr std::uint32_t kMostRpcDevices = 64;
+[[nodiscard]] RpcGreeting greet_and_count(const RpcAddress& server, std::chrono::milliseconds limit = kGreetingLimit);
 
 }  // namespace plimsoll::device

@@ -30,6 +30,7 @@ std::optional<std::string> template_in(const std::string& path) {
 TemplateFacts template_facts(const std::string& path, const std::string& chosen) {
   const std::optional<std::string> own = chosen.empty() ? template_in(path) : std::nullopt;
   TemplateFacts out{.is_own = own.has_value(), .is_chosen = !chosen.empty()};
+  out.source = chosen.empty() ? own.value_or("") : chosen;
   try {
     const auto form = chosen.empty() ? ChatForm::of_file(own) : ChatForm::chosen(chosen);
     const TemplateCapabilities can = capabilities_of(*form);

@@ -10,6 +10,7 @@ struct TemplateFacts {
   bool chats = false;      // it shows what a user says
   bool tools = false;      // it shows tools
   std::string error{};     // why it cannot be read
+  std::string source{};    // its text, or the name of one that is built in; empty: ChatML
   friend bool operator==(const TemplateFacts&, const TemplateFacts&) = default;
 };
 

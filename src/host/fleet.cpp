@@ -97,9 +97,7 @@ std::vector<std::string> contradictions(const Fleet& fleet) {
   for (const FleetModel& model : fleet.models) look_at_other_names(model, names, out);
   look_at_isolation(fleet, out);
   look_at_remote_groups(fleet, out);
-  const Thresholds& at = fleet.thresholds;
-  if (!(at.warn > 0 && at.warn <= at.high && at.high <= 1))
-    out.emplace_back("the thresholds must rise: 0 < warn <= high <= 100%");
+  if (std::string why = memory::contradiction(fleet.thresholds); !why.empty()) out.push_back(std::move(why));
   if (!eviction_policy(fleet.eviction)) out.push_back(unknown_eviction_policy(fleet.eviction));
   return out;
 }

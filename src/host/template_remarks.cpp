@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
+#include "grammar/tool_form.hpp"
 
 namespace plimsoll::host {
 
@@ -27,10 +28,17 @@ std::vector<TemplateRemark> template_remarks(const Fleet& fleet) {
   return out;
 }
 
+std::string remark_on(const TemplateRemark& one) {
+  std::string remark = engine::remark_on(one.facts);
+  if (remark.empty() && grammar::tool_form(one.facts.source) == grammar::ToolForm::listed)
+    remark = "its chat template teaches calls in a form that is not read here; tools are told in the system message";
+  return remark;
+}
+
 std::string to_text(const std::vector<TemplateRemark>& remarks) {
   std::string out;
   for (const TemplateRemark& one : remarks) {
-    const std::string remark = engine::remark_on(one.facts);
+    const std::string remark = remark_on(one);
     if (!remark.empty()) out += fmt::format("  Chat: {}: {}\n", one.name, remark);
   }
   return out;

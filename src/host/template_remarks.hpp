@@ -18,6 +18,9 @@ struct TemplateRemark {
 // Of all models for text whose files can be read, and of their presets' own templates. Reads the files' headers.
 [[nodiscard]] std::vector<TemplateRemark> template_remarks(const Fleet& fleet);
 
+// What a chat meets with it that it does not meet with others; empty: nothing.
+[[nodiscard]] std::string remark_on(const TemplateRemark& one);
+
 // A line for each that has something to be said of; empty: none.
 [[nodiscard]] std::string to_text(const std::vector<TemplateRemark>& remarks);
 [[nodiscard]] nlohmann::ordered_json to_json(const std::vector<TemplateRemark>& remarks);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <plimsoll/base/error.hpp>
 #include "monitor/monitor.hpp"
 #include "monitor/prometheus.hpp"
 #include "monitor/report.hpp"
@@ -21,6 +22,7 @@ monitor::MonitorOptions monitor_options(MonitorOptions options) {
 }
 
 monitor::Subject subject_of(Runtime::State& runtime, const memory::Thresholds& thresholds) {
+  if (const std::string why = memory::contradiction(thresholds); !why.empty()) throw Error(ErrorCode::usage, why);
   std::vector<device::DeviceInfo> devices;
   {
     const std::lock_guard lock(runtime.planning);

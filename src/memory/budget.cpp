@@ -50,6 +50,11 @@ std::optional<Budget> apply(const std::variant<Bytes, Percent>& amount, std::opt
 
 }  // namespace
 
+std::string contradiction(const Thresholds& thresholds) {
+  const bool rise = thresholds.warn > 0 && thresholds.warn <= thresholds.high && thresholds.high <= 1;
+  return rise ? "" : "the thresholds must rise: 0 < warn <= high <= 100%";
+}
+
 void Percent::throw_out_of_range(double value) {
   throw Error(ErrorCode::usage,
               fmt::format("{} % is not a share of a device: it is above 0 % and at most 100 %", value));

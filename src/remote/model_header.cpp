@@ -194,6 +194,7 @@ ModelHeader fetch_header(HttpClient& client, const std::string& url, const Heade
     if (may_be_kept) file = HeaderReader(client, one, {}).ask();
     if (!may_be_kept || !kept.is_of(file)) {
       file = HeaderReader(client, one, progress).read();
+      out.was_kept = false;
       kept.keep(file);
       log::debug("remote", "{}: {} bytes of {} were read", one, file.read, file.length);
     }

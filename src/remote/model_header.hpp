@@ -17,6 +17,7 @@ struct ModelHeader {
   Bytes model{};           // all files as they are on the server
   Bytes read{};            // of them, now; what was kept from an earlier time is not read again
   bool has_ranges = true;  // false: the server sent its files from their beginning, and was cut off
+  bool was_kept = true;    // all of it, from an earlier time: read was no more than what says so
 };
 
 // Where headers are kept, and how much of that.

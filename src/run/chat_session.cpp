@@ -126,11 +126,6 @@ void ChatSession::replace(std::size_t index, std::string content) {
   history_[index].content = std::move(content);
 }
 
-void ChatSession::remove_last() {
-  if (history_.empty()) throw Error(ErrorCode::usage, "there is no message to remove");
-  remove_from(history_.size() - 1);
-}
-
 void ChatSession::remove_from(std::size_t index) {
   require_idle();
   if (index > history_.size())

@@ -66,7 +66,6 @@ class ChatSession {
   // an index beyond the last message.
   void add(engine::ChatMessage message);
   void replace(std::size_t index, std::string content);
-  void remove_last();
   void remove_from(std::size_t index);
   // Takes the last answer and what it answered back. False: there is none.
   bool undo();

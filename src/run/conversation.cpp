@@ -114,7 +114,7 @@ bool Conversation::MemoryEdit::remove(Position from, Position to) {
 void Conversation::MemoryEdit::add(Position from, Position to, Position by) {
   for (const Position position : sequence_.positions) {
     const std::int64_t moved = std::int64_t{position} + by;
-    if (inside(position, from, to) && (moved < 0 || moved > std::numeric_limits<Position>::max()))
+    if (inside(position, from, to) && (moved < 0 || moved >= std::numeric_limits<Position>::max()))
       throw Error(ErrorCode::usage, fmt::format("position {} cannot be moved by {}", position, by));
   }
   schedule_.instance().context().shift(sequence_.id, from, to, by);

@@ -73,7 +73,8 @@ void SequenceSchedule::note_cells() noexcept {
 void SequenceSchedule::require_room(const Sequence& sequence, std::size_t count, Position positions) const {
   const std::size_t room = instance_.context().facts().n_ctx_seq;
   const std::size_t needed =
-      std::max(sequence.tokens.size() + count, static_cast<std::size_t>(sequence.next_position() + positions));
+      std::max(sequence.tokens.size() + count,
+               static_cast<std::size_t>(sequence.next_position()) + static_cast<std::size_t>(positions));
   if (needed <= room) return;
   throw Error(
       ErrorCode::context_overflow,

@@ -12,6 +12,7 @@
 
 #include "asked_model.hpp"
 #include "infill_prompt.hpp"
+#include "preset.hpp"
 
 namespace plimsoll::server {
 namespace {
@@ -52,13 +53,23 @@ void add_vocabulary(Json& props, const PromptReader& reader) {
   props["infill"] = fills_gaps(reader.vocab());
 }
 
+// Of a request that says nothing itself.
+Json default_settings(const host::Host& host, const std::string& model, const PromptReader* reader) {
+  const std::shared_ptr<const host::Fleet> fleet = host.fleet();
+  const engine::PartialSampling recommended = reader != nullptr ? reader->recommended() : engine::PartialSampling{};
+  api::TextRequest request;
+  request.sampling = sampling_of(recommended, host::model_of(*fleet, model), nullptr, request);
+  return api::llama_settings(request);
+}
+
 }  // namespace
 
 Json llama_props(const host::Host& host, const std::string& model, const PromptReader* reader) {
   const host::ModelStatus status = status_of(host, model);
   const plan::ModelPlan plan = plan_of(host, model);
   Json props{
-      {"default_generation_settings", {{"params", api::llama_settings({})}, {"n_ctx", plan.dry_run.context.n_ctx_seq}}},
+      {"default_generation_settings",
+       {{"params", default_settings(host, model, reader)}, {"n_ctx", plan.dry_run.context.n_ctx_seq}}},
       {"total_slots", status.slots},
       {"n_ctx", plan.dry_run.context.n_ctx},  // of all slots together
       {"model_alias", status.name},

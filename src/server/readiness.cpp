@@ -1,6 +1,8 @@
 // When the server is ready, and what it does before that: the first request is to take as long as those after it.
 #include <algorithm>
 #include <chrono>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/log.hpp"
@@ -49,6 +51,14 @@ void Server::Impl::get_ready(const std::stop_token& stop) {
     if (stop.stop_requested()) return;
     if (known.status.state == host::ModelState::ready) read_ahead(known.model->request.name);
   }
+}
+
+void Server::Impl::get_ready_after_reloads(const std::stop_token& stop) {
+  const auto next_reload = [&] {
+    std::unique_lock lock(reloading);
+    return reload_is_over.wait(lock, stop, [this] { return std::exchange(has_reloaded, false); });
+  };
+  while (next_reload()) get_ready(stop);
 }
 
 void Server::Impl::read_ahead(const std::string& model) {

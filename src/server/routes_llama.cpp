@@ -19,6 +19,10 @@ namespace {
 
 using api::Json;
 
+Json vllm_tokens(const PromptReader& reader, const std::vector<engine::Token>& tokens) {
+  return {{"count", tokens.size()}, {"max_model_len", reader.context().n_ctx_seq}, {"tokens", tokens}};
+}
+
 const char* kind_of(const host::FleetModel& model) {
   const dry_run::DryRunRequest& request = model.request.dry_run;
   if (request.context.embeddings) return "embeddings";
@@ -148,8 +152,11 @@ void Server::Impl::add_tokenizer_routes() {
   http->Post("/tokenize", working([this](const httplib::Request& request, httplib::Response& response, const Counted&) {
                const Json body = api::parse_object(request.body);
                api::Fields fields(body);
-               const std::string text = fields.need_text("content");
-               const bool add_special = fields.flag("add_special").value_or(false);
+               // vLLM's clients call it so, and ask for its begin unless they say otherwise.
+               const auto prompt = body.contains("content") ? std::nullopt : fields.text("prompt");
+               const std::string text = prompt ? *prompt : fields.need_text("content");
+               const bool add_special =
+                   fields.flag(prompt ? "add_special_tokens" : "add_special").value_or(prompt.has_value());
                const bool parse_special = fields.flag("parse_special").value_or(true);
                const bool with_pieces = fields.flag("with_pieces").value_or(false);
                read_with(request, fields.text("model").value_or(""),
@@ -157,6 +164,7 @@ void Server::Impl::add_tokenizer_routes() {
                            const engine::Vocab vocab = reader.vocab();
                            const auto read = parse_special ? jinja::own_text(text) : jinja::input_text(text);
                            const auto tokens = engine::prompt_tokens(reader.model(), read, add_special);
+                           if (prompt) return put(response, vllm_tokens(reader, tokens));
                            if (!with_pieces) return put(response, {{"tokens", tokens}});
                            Json pieces = Json::array();
                            for (const engine::Token token : tokens)

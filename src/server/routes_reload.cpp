@@ -25,6 +25,11 @@ host::ReloadReport Server::Impl::reload_fleet(const std::stop_token& stop) {
     vocabularies.forget(model.name);
   }
   monitor.set_thresholds(host.fleet()->thresholds);
+  {
+    const std::lock_guard lock(reloading);
+    has_reloaded = true;
+  }
+  reload_is_over.notify_all();
   return report;
 }
 

@@ -302,6 +302,7 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
   const std::jthread getting_ready([&impl](const std::stop_token& over) {
     (void)contained("what reads vocabularies ahead", [&] { impl.get_ready(over); });
     impl.has_read_ahead = true;
+    (void)contained("what reads vocabularies ahead", [&] { impl.get_ready_after_reloads(over); });
   });
   impl.http->library().listen_after_bind();
   impl.http->library().decommission();  // ends the notifier where nothing ever listened

@@ -1,6 +1,7 @@
 // Server::Impl: what the routes share. Each family of routes has a file of its own, routes_<family>.cpp.
 #pragma once
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -170,6 +171,7 @@ struct Server::Impl {
   // What requests are read with (vocabulary and chat template) is made before the first one where a model is loaded at
   // the start, or where somebody asks for its load.
   void get_ready(const std::stop_token& stop);
+  void get_ready_after_reloads(const std::stop_token& stop);  // until it is stopped
   void read_ahead(const std::string& model);  // what cannot be read is the first request's to be told
   void load_ahead(const std::string& model, const std::stop_token& stop);  // throws as load_model() does
 
@@ -195,6 +197,9 @@ struct Server::Impl {
   UnheldSchemas unheld;
   mutable std::atomic<bool> was_ready = false;
   std::atomic<bool> has_read_ahead = false;  // or was stopped
+  std::mutex reloading;                      // of what follows
+  std::condition_variable_any reload_is_over;
+  bool has_reloaded = false;  // and nothing was read ahead since
   std::atomic<bool> ending = false;
   int port = 0;
   std::unique_ptr<ServedCertificate> certificate;  // null: without TLS

@@ -33,11 +33,17 @@ class RemoteWork::ReaderServer final : public rpc::Reader::Server {
   ReaderServer(std::shared_ptr<Inbound> inbound, std::uint64_t number)
       : inbound_(std::move(inbound)), number_(number) {}
 
+  // A call that let an exception out would be the last one that the process can make here: it is the reader's.
   kj::Promise<void> told(ToldContext context) override {
-    with_work([&](RemoteWork& work) { work.deliver(context.getParams()); });
+    with_work([&](RemoteWork& work) {
+      try {
+        work.deliver(context.getParams());
+      } catch (...) {
+        work.lose(std::current_exception());
+      }
+    });
     return kj::READY_NOW;
   }
-  // A call that let an exception out would be the last one that the process can make here: it is the reader's.
   kj::Promise<void> progress(ProgressContext context) override {
     with_work([&](RemoteWork& work) {
       try {
@@ -230,6 +236,14 @@ void RemoteWork::deliver(rpc::Reader::ToldParams::Reader told) {
     tell(std::move(read.output));
   }
   inbound_->changed.notify_all();
+}
+
+// With the inbound's lock. A part of what came could not be taken, for want of memory: the answer would go on without.
+void RemoteWork::lose(std::exception_ptr failure) {
+  inbound_->is_over = true;
+  inbound_->failure = failure;
+  inbound_->changed.notify_all();
+  tell({.failure = std::move(failure)});
 }
 
 // With the queue's lock: so many pieces of this life are read that more may come.

@@ -91,6 +91,7 @@ class RemoteWork final : public run::GenerationWork {
   [[nodiscard]] static kj::Promise<bool> send(const RemoteWork& work, const std::string& params,
                                               std::shared_ptr<Begun> begun, std::uint64_t number);
   void deliver(rpc::Reader::ToldParams::Reader told);
+  void lose(std::exception_ptr failure);
   void tell(run::GenerationOutput output);
   static void call_prompt_decoded(Inbound& inbound);
   void over(std::exception_ptr failure);

@@ -88,6 +88,14 @@ TEST(ChatCompletionsTest, WhatIsRefusedIsNamed) {
   refuse(R"(, "tools": [{"type": "web_search"}])", "tools[0].type=web_search", "not run here");
 }
 
+TEST(ChatCompletionsTest, GranitesRolesAreTheTemplates) {
+  const Asked asked = read_chat_completion(Json::parse(R"({"messages": [{"role": "control", "content": "thinking"},
+    {"role": "document", "content": "a"}, {"role": "document 2", "content": "b"}, {"role": "user", "content": "c"}]})"));
+  std::vector<std::string> roles;
+  for (const engine::ChatMessage& message : chat(asked).messages) roles.push_back(message.role);
+  EXPECT_EQ(roles, (std::vector<std::string>{"control", "document", "document 2", "user"}));
+}
+
 TEST(ChatCompletionsTest, WhatIsNotDoneIsIgnoredAndNamed) {
   const UnknownFields unknown(UnknownRule::ignore);
   const Asked asked = read_chat_completion(Json::parse(R"({"surprise": 1, "modalities": ["audio"], "user": "me",

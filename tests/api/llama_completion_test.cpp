@@ -133,6 +133,18 @@ TEST(LlamaCompletionTest, WholeOfOnePromptIsAnObject) {
                              "top_logprobs": [{"id": 9, "token": "b", "bytes": [98], "logprob": -0.5}]}])"));
 }
 
+TEST(LlamaCompletionTest, SettingsAreThoseThatTheAnswerIsMadeWith) {
+  const Asked asked = ask("\"Day\"", R"(, "n_predict": 3, "grammar": "root ::= [a-z]")");
+  ResponseMeta meta = heading();
+  meta.sampling.emplace();
+  meta.sampling->top_k = 7;
+  meta.sampling->grammar = "another";
+  const Json settings = asked.writer->whole({.meta = meta, .choices = {{.text = "a"}}})["generation_settings"];
+  EXPECT_EQ(settings["top_k"], 7);
+  EXPECT_EQ(settings["n_predict"], 3);
+  EXPECT_EQ(settings["grammar"], "root ::= [a-z]");
+}
+
 TEST(LlamaCompletionTest, OnlyTheFieldsThatWereAskedFor) {
   const Asked asked =
       ask(R"(["a", "b"])", R"(, "n_predict": 3, "response_fields": ["content", "generation_settings/n_predict", "x"])");

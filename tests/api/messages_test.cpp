@@ -147,6 +147,13 @@ TEST(MessagesTest, WhatIsRefusedIsNamed) {
   refuse(R"(, "system": [{"type": "image"}])", "system[0].type=image", "only text");
 }
 
+TEST(MessagesTest, ADeveloperSpeaksAsTheSystem) {
+  const Asked asked = read_message(Json::parse(R"({"max_tokens": 1, "messages": [
+    {"role": "developer", "content": "be brief"}, {"role": "user", "content": "hi"}]})"));
+  EXPECT_EQ(chat(asked).messages.at(0).role, "system");
+  EXPECT_EQ(chat(asked).messages.at(0).content, "be brief");
+}
+
 TEST(MessagesTest, AnswersThatAreBegunAreGoneOnWith) {
   const Asked asked = read_message(Json::parse(R"({"max_tokens": 9, "messages": [{"role": "user", "content": "a"},
     {"role": "assistant", "content": "Well"}]})"));

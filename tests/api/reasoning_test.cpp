@@ -50,6 +50,29 @@ TEST(ReasoningTest, GemmasChannelAndSeedsTags) {
   expect_read("<seed:think>\nHm.\n</seed:think>\nAye.", "Hm.", "Aye.", false, seed);
 }
 
+TEST(ReasoningTest, AnswersThatStandBetweenMarks) {
+  const ReasoningForm granite = *reasoning_form("between <think></think> and between <response></response>");
+  expect_read("<think>Hm.</think>\n<response>\nAye. \n\nSail.\n</response>\n", "Hm.", "Aye. \n\nSail.", false,
+              granite);
+  expect_read("<think>Hm.</think>Aye </response>", "Hm.", "Aye </response>", false, granite);
+  expect_read("<response>Aye </res", "", "Aye </res", false, granite);
+  expect_read("Aye.\n", "", "Aye.\n", false, granite);
+  const ReasoningForm cohere = *reasoning_form("'<|START_THINKING|>' '<|END_THINKING|>' '<|START_RESPONSE|>'");
+  expect_read("<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Aye.<|END_RESPONSE|>", "Hm.", "Aye.", false,
+              cohere);
+  expect_read("<|START_RESPONSE|>Aye.<|END_RESPONSE|>", "", "Aye.", false, cohere);
+  EXPECT_TRUE(cohere.of_control_tokens);
+  EXPECT_EQ(reasoning_form("'<|START_THINKING|>' '<|START_TEXT|>'")->answer_end, "<|END_TEXT|>");
+}
+
+TEST(ReasoningTest, AprielsStepsBeforeItsFinalResponse) {
+  const ReasoningForm apriel = *reasoning_form("after the marker [BEGIN FINAL RESPONSE].");
+  EXPECT_TRUE(ends_in_a_thought("<|begin_assistant|>\nHere are my reasoning steps:\n", apriel));
+  expect_read("Hm.\n[BEGIN FINAL RESPONSE]\nAye.\n[END FINAL RESPONSE]", "Hm.", "Aye.", true, apriel);
+  expect_read("Here are my reasoning steps:\nHm.\n[BEGIN FINAL RESPONSE]\nAye.", "Hm.", "Aye.", false, apriel);
+  expect_read("Aye.", "", "Aye.", false, apriel);
+}
+
 TEST(ReasoningTest, ATemplateMayBeginAThought) {
   EXPECT_TRUE(ends_in_a_thought("<|im_start|>assistant\n<think>\n", kThink));
   EXPECT_FALSE(ends_in_a_thought("<|im_start|>assistant\n<think>\n\n</think>\n\n", kThink));
@@ -180,6 +203,15 @@ TEST(ReasoningTest, ThoughtsAloneAreAnEmptyMessageToo) {
   EXPECT_EQ(output[1]["content"][0]["text"], "");
 }
 
+TEST(ReasoningTest, GroqsWordsForWhereThoughtsStand) {
+  EXPECT_FALSE(read_chat_completion(chat_request(R"(, "reasoning_format": "parsed")")).request.thoughts_as_text);
+  EXPECT_TRUE(read_chat_completion(chat_request(R"(, "reasoning_format": "raw")")).request.thoughts_as_text);
+  const Asked hidden = read_chat_completion(chat_request(R"(, "reasoning_format": "hidden")"));
+  EXPECT_FALSE(hidden.request.thoughts_as_text);
+  EXPECT_FALSE(hidden.writer->whole(kAnswer)["choices"][0]["message"].contains("reasoning_content"));
+  EXPECT_ANY_THROW((void)read_chat_completion(chat_request(R"(, "reasoning_format": "loud")")));
+}
+
 TEST(ReasoningTest, HowHardToThinkIsTheTemplates) {
   const auto values = [](const Asked& asked) {
     return std::get<ChatPrompt>(asked.request.prompt).template_values.dump();
@@ -191,6 +223,9 @@ TEST(ReasoningTest, HowHardToThinkIsTheTemplates) {
             R"({"enable_thinking":false})");
   EXPECT_EQ(values(read_chat_completion(chat_request(R"(, "chat_template_kwargs": {"enable_thinking": false})"))),
             R"({"enable_thinking":false})");
+  EXPECT_EQ(values(read_chat_completion(chat_request(R"(, "reasoning": "low")"))), R"({"reasoning_effort":"low"})");
+  EXPECT_EQ(values(read_chat_completion(chat_request(R"(, "reasoning": "off")"))), R"({"enable_thinking":false})");
+  EXPECT_EQ(values(read_chat_completion(chat_request(R"(, "reasoning": true)"))), R"({"enable_thinking":true})");
   EXPECT_EQ(values(read_message(chat_request(R"(, "thinking": {"type": "disabled"})"))),
             R"({"enable_thinking":false})");
   EXPECT_EQ(values(read_response(Json::parse(R"({"input": "hi", "reasoning": {"effort": "high"}})"))),

@@ -233,6 +233,8 @@ class Prompts(Cli):
         self.assertIn("  Chat: bosun-log: its chat template knows no tools", self.run_it(*plan, "--chat-template", "chatml")[0])
         template = json.loads(self.run_it(*plan, "--chat-template", "{{ messages[0].content }}{{ tools }}", "--json")[0])["templates"][0]
         self.assertEqual((template["name"], template["own"], template["chats"], template["tools"]), ("bosun-log", False, True, True))
+        self.assertIn("  Chat: bosun-log: its chat template teaches calls in a form that is not read here",
+                      self.run_it(*plan, "--chat-template", "{{ messages[0].content }}{{ tools }}")[0])
         _, err = self.run_it(*plan, "--chat-template-file", broken, status=USAGE)
         self.assertRegex(err, "broken.jinja: the chat template cannot be read: line 1")
         _, err = self.run_it(*plan, "--chat-template", "chatmll", status=USAGE)

@@ -134,6 +134,7 @@ class RemotePlans(unittest.TestCase):
         hub = self.hub({"m.gguf": BOSUN.read_bytes() + bytes(64 << 20)}, pieces=False)
         done = self.run_plan("-m", f"{hub.url}/m.gguf")
         self.assertIn("its server gives no pieces of files", done.stdout)
+        self.assertNotIn("the first 1 B", self.run_plan("-m", f"{hub.url}/m.gguf").stdout)
         self.assertFalse(self.plan(f"{hub.url}/m.gguf")["remote"][0]["has_ranges"])
 
     def test_a_file_of_a_repository(self):

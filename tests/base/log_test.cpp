@@ -14,6 +14,8 @@
 #include <temporary_folder.hpp>
 #include "base/clock.hpp"
 
+#include "manual_clock.hpp"
+
 namespace plimsoll {
 namespace {
 
@@ -116,7 +118,7 @@ TEST_F(LogTest, AFileThatCannotBeWrittenIsAnIoError) {
 }
 
 TEST(ClockTest, AManualClockStandsStillUntilMoved) {
-  ManualClock clock;
+  test::ManualClock clock;
   const auto start = clock.now();
   EXPECT_EQ(clock.now(), start);
   clock.advance(std::chrono::seconds(90));

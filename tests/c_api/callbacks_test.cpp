@@ -62,9 +62,16 @@ TEST(CApiCallbacks, AQuietOneMayCloseAndStopAndNothingElse) {
   CallbackRun run;
   const std::weak_ptr<plimsoll_stop> object = found(stop);
   run.run([&] {
-    plimsoll_stop* another = nullptr;
+    plimsoll_stop* another = stop;
     expect_code(PLIMSOLL_USAGE, "inside a callback of this kind only", plimsoll_stop_create(&another));
-    EXPECT_EQ(another, nullptr);
+    EXPECT_EQ(another, nullptr);  // out parameters are emptied here, too
+    char letter = 'x';
+    char* text = &letter;
+    std::uint64_t length = 7;
+    expect_code(PLIMSOLL_USAGE, "inside a callback of this kind only",
+                plimsoll_conversation_text(nullptr, 0, &text, &length));
+    EXPECT_EQ(text, nullptr);
+    EXPECT_EQ(length, 0U);
     expect_ok(plimsoll_stop_request(stop));
     expect_ok(plimsoll_stop_close(stop));
     EXPECT_FALSE(object.expired());  // it goes with the call
@@ -83,6 +90,11 @@ TEST(CApiCallbacks, WhereLocksAreHeldNothingIsClosed) {
   EXPECT_TRUE(run_quietly(
       [&] {
         expect_code(PLIMSOLL_USAGE, "nothing can be closed: locks are held", plimsoll_stop_close(stop));
+        char letter = 'x';
+        char* text = &letter;
+        expect_code(PLIMSOLL_USAGE, "nothing can be closed: locks are held",
+                    plimsoll_model_text_of(nullptr, nullptr, 0, 0, &text, nullptr));
+        EXPECT_EQ(text, nullptr);
         expect_ok(plimsoll_stop_request(stop));
       },
       why));

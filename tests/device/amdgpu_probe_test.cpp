@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_machine.hpp"
+#include "manual_clock.hpp"
 #include "probes.hpp"
 
 namespace plimsoll::device {
@@ -11,7 +12,7 @@ class AmdgpuProbeTest : public ::testing::Test {
   std::optional<MemoryReading> read(const DeviceInfo& device) const {
     return AmdgpuProbe(clock, machine.sys(), machine.proc()).read(device);
   }
-  ManualClock clock;
+  test::ManualClock clock;
   FakeMachine machine;
   const DeviceInfo gpu = card("0000:03:00.0");
 };

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "fake_machine.hpp"
+#include "manual_clock.hpp"
 #include "probes.hpp"
 
 namespace plimsoll::device {
@@ -14,7 +15,7 @@ class HostProbesTest : public ::testing::Test {
   std::optional<MemoryReading> meminfo() const { return MeminfoProbe(clock, machine.proc()).read(host_device()); }
   std::optional<MemoryReading> process() const { return ProcessProbe(clock, machine.proc()).read(host_device()); }
 
-  ManualClock clock;
+  test::ManualClock clock;
   FakeMachine machine;
 };
 

@@ -8,6 +8,7 @@
 #include "counting_card.hpp"
 #include "driver_ids.hpp"
 #include "fake_machine.hpp"
+#include "manual_clock.hpp"
 #include "probes.hpp"
 #include "scripted_nvml.hpp"
 
@@ -66,7 +67,7 @@ TEST(LookingTest, WhereNoDriverAnswersTheBackendIsAsked) {
 
 TEST(LookingTest, AProbeThatKnowsTheCardLeavesTheBackendInPeace) {
   const auto& card = counting_card();
-  const ManualClock clock;
+  const test::ManualClock clock;
   std::vector<std::unique_ptr<Probe>> probes;
   probes.push_back(std::make_unique<NvmlProbe>(clock, scripted_nvml({.total = 81559_MiB, .used = 518_MiB})));
   probes.push_back(std::make_unique<GgmlProbe>(clock));

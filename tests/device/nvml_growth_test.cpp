@@ -6,6 +6,7 @@
 #include "device/meter.hpp"
 
 #include "fake_machine.hpp"
+#include "manual_clock.hpp"
 #include "scripted_nvml.hpp"
 
 namespace plimsoll::device {
@@ -20,7 +21,7 @@ class NvmlGrowthTest : public ::testing::Test {
   // Ours is there now, and the lists say what they say of it.
   static void load_model() { nvml_script().used = nvml_script().used + kModel; }
 
-  ManualClock clock;
+  test::ManualClock clock;
   DeviceInfo gpu = card("0000:c1:00.0");
   NvmlProbe probe{clock, scripted_nvml({.total = 81559_MiB, .used = kIdle})};
 };

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "fake_machine.hpp"
+#include "manual_clock.hpp"
 
 namespace plimsoll::device {
 namespace {
@@ -44,7 +45,7 @@ class NvmlProbeTest : public ::testing::Test {
   std::optional<MemoryReading> read(const NvmlFunctions& functions, const DeviceInfo& device = card(kPci)) const {
     return NvmlProbe(clock, functions).read(device);
   }
-  ManualClock clock;
+  test::ManualClock clock;
 };
 
 TEST_F(NvmlProbeTest, ReadsTheCardAtThePciAddressAndThisProcess) {

@@ -10,6 +10,8 @@
 #include "engine/backend.hpp"
 
 #include "fake_machine.hpp"
+#include "find_device.hpp"
+#include "manual_clock.hpp"
 #include "nvml.hpp"
 #include "probes.hpp"
 
@@ -185,7 +187,7 @@ class ProbeTest : public ::testing::TestWithParam<Subject> {
     probe = GetParam().make(clock, machine);
   }
   FakeMachine machine;
-  ManualClock clock;
+  test::ManualClock clock;
   std::unique_ptr<Probe> probe;
 };
 
@@ -219,12 +221,12 @@ INSTANTIATE_TEST_SUITE_P(All, ProbeTest, ::testing::ValuesIn(subjects()),
 
 TEST(RegistryTest, TheHostIsAmongTheDevicesAndSaysSo) {
   engine::start_backends();
-  const auto host = find_device("CPU");
+  const auto host = test::find_device("CPU");
   ASSERT_TRUE(host);
   EXPECT_TRUE(host->memory_is_hosts);
   EXPECT_TRUE(host->id.is_host());
   EXPECT_EQ(host->type, DeviceType::cpu);
-  EXPECT_FALSE(find_device("Nowhere9"));
+  EXPECT_FALSE(test::find_device("Nowhere9"));
 }
 
 }  // namespace

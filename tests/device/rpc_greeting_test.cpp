@@ -115,6 +115,27 @@ TEST(RpcGreetingTest, AnotherProgramIsNotTakenForOne) {
   EXPECT_EQ(greet(short_answer.address()).answer, RpcAnswer::nonsense);
 }
 
+// The engine makes as many devices as a server claims.
+TEST(RpcGreetingTest, OneThatClaimsTooManyDevicesIsNotAsked) {
+  const auto claims = [](const std::string& count) {
+    return [count](int connection) {
+      answers(version(RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION, 0))(connection);
+      std::array<char, 9> question{};
+      (void)recv(connection, question.data(), question.size(), MSG_WAITALL);
+      (void)send(connection, count.data(), count.size(), MSG_NOSIGNAL);
+    };
+  };
+  const std::string four_bytes("\x04\0\0\0\0\0\0\0", 8);
+  const FakeServer modest(claims(four_bytes + std::string("\x02\0\0\0", 4)));
+  EXPECT_EQ(greet_and_count(modest.address()).answer, RpcAnswer::greets);
+  const FakeServer boasts(claims(four_bytes + "\xff\xff\xff\xff"));
+  const RpcGreeting greeting = greet_and_count(boasts.address());
+  EXPECT_EQ(greeting.answer, RpcAnswer::nonsense);
+  EXPECT_THAT(greeting.why, AllOf(HasSubstr(boasts.address().text()), HasSubstr("4294967295 devices")));
+  const FakeServer garbage(claims(std::string(8, '\x7f')));
+  EXPECT_EQ(greet_and_count(garbage.address()).answer, RpcAnswer::nonsense);
+}
+
 TEST(RpcGreetingTest, OneThatServesAnotherIsBusy) {
   const FakeServer server(nullptr);  // the system takes the connection for it
   const RpcGreeting greeting = greet(server.address(), std::chrono::milliseconds(50));

@@ -8,6 +8,8 @@
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
+#include "manual_clock.hpp"
+
 namespace plimsoll::host {
 namespace {
 
@@ -28,7 +30,7 @@ class HostLogTest : public ::testing::Test {
     log.moved("a", ready, draining, 20_B, "");
     log.moved("a", draining, swapped, {}, "for 'c'");
   }
-  ManualClock clock;
+  test::ManualClock clock;
   HostLog log{clock};
 };
 

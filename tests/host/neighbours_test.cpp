@@ -122,7 +122,7 @@ TEST_F(AskedNeighboursTest, WhoIsWantedAgainWhileItGoesIsPassedOver) {
 
 // Nothing is decided meanwhile, so nobody says again what was asked.
 TEST_F(AskedNeighboursTest, WhatOthersHaveGivenBackStaysWhileAnotherModelIsLoaded) {
-  ManualClock clock;
+  test::ManualClock clock;
   Deaf observer;
   const std::vector<ModelRules> rules{{.name = "another"}, {.name = "ours"}};
   Queue queue(rules, capacity_of({{"another", 10}, {"ours", 60}}), std::make_shared<Balanced>(), 10, clock,

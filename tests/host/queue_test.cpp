@@ -36,7 +36,7 @@ class QueueTest : public testing::Test {
   }
 
   const Quiet quiet;
-  ManualClock clock;
+  test::ManualClock clock;
   Deaf observer;
   std::optional<Queue> queue;
 };

@@ -11,6 +11,7 @@
 
 #include "base/log.hpp"
 
+#include "manual_clock.hpp"
 #include "queue.hpp"
 #include "resident.hpp"
 
@@ -91,7 +92,7 @@ class QueueWorld {
   [[nodiscard]] Queue& queue() { return *queue_; }
   [[nodiscard]] std::vector<ModelStatus> status() const { return queue_->status(names); }
 
-  ManualClock clock;
+  test::ManualClock clock;
   std::vector<std::string> names;
   std::map<std::string, std::uint64_t> sizes;
   bool has_claims = false;  // requests name tenants and priorities

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <limits>
 #include <plimsoll/plimsoll.hpp>
 #include <thread>
 
@@ -187,6 +188,16 @@ TEST(Opening, ARuntimeIsWatchedWithoutAHost) {
   EXPECT_TRUE(std::ranges::contains(alerts, monitor::AlertKind::threshold, &monitor::Alert::kind));
   EXPECT_NE(monitor.prometheus().find("plimsoll_"), std::string::npos);
   EXPECT_NE(monitor.json().find("\"plimsoll.status/1\""), std::string::npos);
+}
+
+TEST(Opening, ThresholdsThatDoNotRiseAreRefused) {
+  Runtime runtime;
+  const auto watched = [&](const memory::Thresholds& at) { const Monitor monitor(runtime, {.thresholds = at}); };
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const memory::Thresholds& at : {memory::Thresholds{.warn = 0.9, .high = 0.8}, memory::Thresholds{.warn = 0},
+                                       memory::Thresholds{.high = 1.5}, memory::Thresholds{.warn = nan}})
+    expect_error(ErrorCode::usage, "must rise", [&] { watched(at); });
+  watched({.warn = 0.9, .high = 0.9});
 }
 
 TEST(Opening, AFleetsTextIsReadFromItsFolder) {

@@ -12,6 +12,8 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "manual_clock.hpp"
+
 namespace plimsoll::memory {
 namespace {
 
@@ -22,7 +24,7 @@ const Tag kTag{.device = device::host(), .owner = "a", .stage = Stage::compute, 
 RC_GTEST_PROP(EventLogProperty, KeepsTheNewestWithoutGapsAndCountsTheRest, ()) {
   const auto capacity = *rc::gen::inRange<std::size_t>(0, 20);
   const auto appended = *rc::gen::inRange<std::uint64_t>(0, 60);
-  const ManualClock clock;
+  const test::ManualClock clock;
   EventLog log(clock, capacity);
   for (std::uint64_t i = 1; i <= appended; ++i) log.append(EventKind::taken, kTag, Bytes{i});
   const std::vector<Event> events = log.events();
@@ -135,7 +137,7 @@ TEST(EventTextTest, NonsenseIsRefusedByLineNumberAndSentence) {
 }
 
 RC_GTEST_PROP(ReplayProperty, EndsWithTheEntriesOfTheLedgerThatWasRecordedHoweverLittleTheLogKept, ()) {
-  const ManualClock clock;
+  const test::ManualClock clock;
   EventLog log(clock, *rc::gen::element<std::size_t>(0, 1, 7, 100'000));
   Ledger ledger(&log);
   History history(ledger);
@@ -148,7 +150,7 @@ RC_GTEST_PROP(ReplayProperty, EndsWithTheEntriesOfTheLedgerThatWasRecordedHoweve
 }
 
 TEST(ReplayTest, AFullLogOfManyChunksStillBeginsWithTheLedgerOfThatMoment) {
-  const ManualClock clock;
+  const test::ManualClock clock;
   EventLog log(clock, 3000);
   Ledger ledger(&log);
   for (int i = 0; i < 5000; ++i) {

@@ -4,6 +4,8 @@
 
 #include "memory/event_log.hpp"
 
+#include "manual_clock.hpp"
+
 namespace plimsoll::memory {
 namespace {
 
@@ -31,7 +33,7 @@ TEST(SealTest, OpeningForgetsNoViolation) {
 }
 
 TEST(SealTest, WhatHappensToItIsAnEvent) {
-  const ManualClock clock;
+  const test::ManualClock clock;
   EventLog log(clock);
   Seal seal(&log);
   seal.close("a");

@@ -10,6 +10,7 @@
 #include "device/memory_key.hpp"
 #include "plan/planner.hpp"
 
+#include "manual_clock.hpp"
 #include "plan_examples.hpp"
 
 namespace plimsoll::plan {
@@ -33,7 +34,7 @@ class Machine final : public dry_run::DryRunSource {
     view.reading.free = free;
     return {view};
   }
-  ManualClock clock;
+  test::ManualClock clock;
   Bytes free = 8_GiB;
   Bytes after_dry_run = 8_GiB;
   std::chrono::milliseconds dry_run_takes{1};

@@ -68,6 +68,8 @@ TEST_F(ModelHeaderTest, AHeaderThatWasReadIsUsedAgainWhileTheFileIsTheSame) {
   const ModelHeader first = fetch(server.url("/m.gguf"));
   const ModelHeader again = fetch(server.url("/m.gguf"));
   EXPECT_EQ(again.read.value(), 1U);
+  EXPECT_FALSE(first.was_kept);
+  EXPECT_TRUE(again.was_kept);
   EXPECT_EQ(again.path, first.path);
   EXPECT_EQ(again.model, first.model);
   version = "ETag: \"v2\"\r\n";

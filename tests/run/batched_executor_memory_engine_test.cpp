@@ -77,6 +77,17 @@ TEST_F(BatchedExecutorTest, PositionsByHandAreKnownAfterwards) {
   EXPECT_EQ(one.infer(), DecodeStatus::ok);
 }
 
+// The position behind it would be none.
+TEST_F(BatchedExecutorTest, NothingIsMovedToTheLastPositionThereIs) {
+  open("llama-dense", 1);
+  Conversation one = prompted(some_tokens(4));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  constexpr engine::Position kLast = std::numeric_limits<engine::Position>::max();
+  expect_error(ErrorCode::usage, "cannot be moved",
+               [&] { one.modify([](Conversation::MemoryEdit& memory) { memory.add(0, -1, kLast - 3); }); });
+  EXPECT_EQ(one.next_position(), 4);
+}
+
 TEST_F(BatchedExecutorTest, StateOfAnotherModelIsRefusedAndNothingChanges) {
   SequenceSnapshot snapshot;
   open("qwen3-dense", 1);

@@ -3,7 +3,7 @@
 #include <fstream>
 
 #include "run/chat_session.hpp"
-#include "run/instruct_executor.hpp"
+#include "run/interactive_executor.hpp"
 #include "run/stateless_executor.hpp"
 
 #include "expect_error.hpp"
@@ -16,6 +16,14 @@ namespace {
 using test::expect_error;
 
 enum class Kind { stateless, interactive, instruct };
+
+class InstructExecutor final : public InteractiveExecutor {
+ public:
+  using InteractiveExecutor::InteractiveExecutor;
+  [[nodiscard]] std::unique_ptr<HistoryTransform> history_transform() const override {
+    return std::make_unique<InstructTransform>();
+  }
+};
 
 std::unique_ptr<Executor> make(Kind kind, BatchedExecutor& executor) {
   switch (kind) {
@@ -64,7 +72,7 @@ TEST_P(ChatSessionTest, MemoryFollowsAHistoryThatIsEdited) {
   (void)ask(session, "What is the wind?");
   (void)ask(session, "Where is the ship?");
   session.replace(0, "Who are you?");
-  session.remove_last();
+  session.remove_from(session.history().size() - 1);
   const ChatHistory edited = session.history();
   const std::string answer = session.answer(greedy).read_all();
   EXPECT_EQ(fresh_answer(edited), answer);

@@ -3,7 +3,7 @@
 
 #include "run/chat_session.hpp"
 #include "run/embedder.hpp"
-#include "run/instruct_executor.hpp"
+#include "run/interactive_executor.hpp"
 #include "run/speculative.hpp"
 #include "run/stateless_executor.hpp"
 #include "tracker/hook.hpp"
@@ -46,9 +46,6 @@ void use_executors(BatchedExecutor& executor) {
     Generation generation = interactive.infer(text, kGreedy);
     EXPECT_FALSE(stream(generation).empty());
   }
-  InstructExecutor instruct(executor);
-  Generation order = instruct.infer("Write of the wind.", kGreedy);
-  (void)stream(order);
 }
 
 void use_chat(BatchedExecutor& executor) {

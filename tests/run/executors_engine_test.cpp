@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "run/instruct_executor.hpp"
+#include "run/interactive_executor.hpp"
 #include "run/open.hpp"
 #include "run/stateless_executor.hpp"
 
@@ -151,17 +151,6 @@ TEST_F(ExecutorsTest, ACancelledPromptIsFinishedByTheNextCall) {
   EXPECT_EQ(stream(generation), "");
   EXPECT_EQ(generation.finish_reason(), FinishReason::cancelled);
   EXPECT_EQ(text_of(interactive.resume(greedy)), undisturbed);
-}
-
-TEST_F(ExecutorsTest, InstructWritesItsFormAndStopsWhereTheModelGoesOnByItself) {
-  open("bosun-log", 1);
-  InstructExecutor instruct(*executor, {.prefix = "\n### Order:\n", .suffix = "\n### Log:\n"});
-  instruct.preamble("A ship's log.");
-  (void)text_of(instruct.infer("Write.", greedy));
-  expect_error(ErrorCode::usage, "before everything", [&] { instruct.preamble("Too late."); });
-  const std::string memory = text_in_memory(*instruct.conversation());
-  EXPECT_THAT(memory, testing::HasSubstr("A ship's log.\n### Order:\nWrite.\n### Log:\n"));
-  EXPECT_EQ(instruct.history_transform()->stop_strings(), std::vector<std::string>{"### Order:"});
 }
 
 TEST_F(ExecutorsTest, AContextTooSmallIsNamedByEveryExecutor) {

@@ -13,6 +13,7 @@
 #include "engine/backend.hpp"
 
 #include "card_from_outside.hpp"
+#include "find_device.hpp"
 #include "mixed_workload.hpp"
 #include "refuse_each.hpp"
 #include "small_models.hpp"
@@ -89,7 +90,7 @@ Bytes tolerance(Bytes bytes) { return std::max(Bytes{bytes.value() / 100}, 4_MiB
 // read by the probes or the meter. Nobody else may use the card meanwhile.
 TEST(OnTheDeviceTest, TheCardGrowsByWhatTheAccountingAndTheNextPlanSay) {
   engine::start_backends();
-  const auto info = device::find_device(device_under_test());
+  const auto info = test::find_device(device_under_test());
   ASSERT_TRUE(info);
   const test::CardFromOutside card(*info);
   const Bytes idle = card.used();
@@ -129,7 +130,7 @@ constexpr Bytes kAlmostNothing = 8_MiB;
 
 TEST(OnTheDeviceTest, LookingCostsNothing) {
   engine::start_backends();
-  const auto info = device::find_device(device_under_test());
+  const auto info = test::find_device(device_under_test());
   ASSERT_TRUE(info);
   const test::CardFromOutside card(*info);
   const Bytes idle = card.used();
@@ -149,8 +150,9 @@ TEST(OnTheDeviceTest, ADryRunLeavesNothingOnTheCard) {
   const Bytes idle = card.used();
   (void)dry_runs.dry_run(request_for("llama-dense").dry_run);
   for (const dry_run::DeviceView& later : dry_runs.devices()) {
-    if (later.info.id == view->info.id && !later.info.memory_is_hosts && later.reading.free)
+    if (later.info.id == view->info.id && !later.info.memory_is_hosts && later.reading.free) {
       EXPECT_LE(saturating_sub(*view->reading.free, *later.reading.free), kAlmostNothing);
+    }
   }
   dry_runs.rest();
   EXPECT_LE(saturating_sub(card.used(), idle), kAlmostNothing);

@@ -147,6 +147,21 @@ class Clients(ServedCase):
         kept = self.ok(TEXT, {**body, "stop": [stop], "include_stop_str_in_output": True})[1]["choices"][0]["text"]
         self.assertTrue(kept.endswith(stop), kept)
 
+    def test_tokens_that_the_model_has_not_are_ignored_by_name(self):
+        body = {"model": "bosun-log", "prompt": "Day 1.", "temperature": 0, "max_tokens": 4}
+        plain = self.ok(TEXT, body)[1]["choices"][0]["text"]
+        headers, answer = self.ok(TEXT, {**body, "logit_bias": {"99999999": 5}, "stop_token_ids": [99999999]})
+        self.assertEqual(headers["x-plimsoll-ignored"], "stop_token_ids=99999999, logit_bias=99999999")
+        self.assertEqual(answer["choices"][0]["text"], plain)
+
+    def test_tokens_as_vllm_counts_them(self):
+        ours = self.server.post("/tokenize", {"model": "bosun-log", "content": "Day 1.", "add_special": True})[1]["tokens"]
+        theirs = self.ok("/tokenize", {"model": "bosun-log", "prompt": "Day 1."})[1]
+        self.assertEqual((theirs["tokens"], theirs["count"]), (ours, len(ours)))
+        self.assertGreater(theirs["max_model_len"], len(ours))
+        plain = self.ok("/tokenize", {"model": "bosun-log", "prompt": "Day 1.", "add_special_tokens": False})[1]["tokens"]
+        self.assertEqual(plain, self.server.post("/tokenize", {"model": "bosun-log", "content": "Day 1."})[1]["tokens"])
+
     def test_forms_that_are_no_json(self):
         self.assertIn(text_of(self.ok(CHAT, chat(guided_choice=["aye", "nay"]))[1]), ("aye", "nay"))
         self.assertRegex(text_of(self.ok(CHAT, chat(guided_regex='"[0-9]{3}"\\n', max_tokens=20))[1]), r'^"[0-9]{3}"')
@@ -252,6 +267,10 @@ class Clients(ServedCase):
         self.assertEqual(len(fixed), 1)  # temperature = 0
         hot = {text_of(self.ok(CHAT, chat(max_tokens=16, temperature=2, top_k=0, top_p=1, min_p=0, seed=i))[1]) for i in range(4)}
         self.assertGreater(len(hot), 1)
+        for name, key, value in (("Mate-Chat", "temperature", 0), ("mate-terse", "top_k", 1)):
+            told = self.ok("/completion", {"model": name, "prompt": "Day 1.", "n_predict": 1})[1]["generation_settings"]
+            self.assertEqual(told[key], value, name)
+        self.assertEqual(self.server.get("/props?model=Mate-Chat")[1]["default_generation_settings"]["params"]["temperature"], 0)
         # An option of Ollama's that is the engine's default counts as well: the preset says top_k = 1.
         options = {"temperature": 2, "top_k": 40, "top_p": 1, "min_p": 0, "num_predict": 16}
         ollamas = {self.ok("/api/chat", {"model": "mate-terse", "messages": QUESTION, "stream": False, "options": {**options, "seed": i}})[1]["message"]["content"] for i in range(4)}

@@ -69,6 +69,7 @@ REQUESTS = [
     ("delete", "/api/delete", GONE, 403),
     *[(method, "/api/blobs/{digest}", None, 403, "/api/blobs/sha256:0") for method in ("get", "post")],
     ("post", "/tokenize", {"content": "Day 1.", "with_pieces": True}, 200),
+    ("post", "/tokenize", {"prompt": "Day 1."}, 200),
     ("post", "/detokenize", {"tokens": [65, 66]}, 200),
     ("post", "/apply-template", {"messages": QUESTION}, 200),
     ("post", "/props", {}, 501),

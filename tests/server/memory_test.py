@@ -4,6 +4,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -181,6 +182,23 @@ class ReadAhead(unittest.TestCase):
                 status, answer = server.post(path, body)
                 self.assertEqual(status, 200, answer)
                 self.assertGreater(self.vocabularies(server), 0)
+
+    def test_of_what_a_reload_loads(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        fleet = pathlib.Path(folder.name) / "fleet.toml"
+        keys = 'device = "none"\nthreads = 1\nbatch-size = 128\nubatch-size = 128\nctx-size = 256\nload-mode = "none"\n'
+        first = f'[[model]]\nname = "a"\npath = "{MATE}"\n{keys}'
+        fleet.write_text(first)
+        server = Serving(ServedCase.program, str(fleet))
+        self.addCleanup(server.stop)
+        self.assertEqual(self.vocabularies(server), 0)
+        fleet.write_text(f'{first}[[model]]\nname = "b"\npath = "{BOSUN}"\n{keys}load-at-start = true\n')
+        self.assertEqual(server.post("/plimsoll/v1/reload")[0], 200)
+        end = time.monotonic() + 120
+        while self.vocabularies(server) == 0:
+            self.assertLess(time.monotonic(), end, server.log_text())
+            time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ REFUSED = [
     (CHAT, {"messages": QUESTION, "max_tokens": -5}, "'max_tokens' must be"),
     (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]}, "only text"),
     (CHAT, {"messages": [{"role": "user", "content": "ship " * 9000}]}, "maximum context length is 8192 tokens (a sequence of 'mate-chat' holds them)"),
-    (CHAT, {"messages": QUESTION, "logit_bias": {"99999999": 1}}, "token"),
+    (CHAT, {"messages": QUESTION, "logit_bias": {"7": 101}}, "'logit_bias' must hold numbers"),
     (CHAT, {"messages": QUESTION, "stop": ["x"] * 65}, "64 strings"),
     (CHAT, {"messages": QUESTION, "grammar": "root ::= ("}, "grammar cannot be read"),
     (CHAT, {"messages": QUESTION, "grammar": "root ::= [a-z]", "response_format": {"type": "json_object"}}, "a grammar and a schema"),

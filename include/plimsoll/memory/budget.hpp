@@ -49,6 +49,8 @@ struct Thresholds {
   double warn = 0.85;
   double high = 0.95;
 };
+// A sentence where they are not so; empty: they are.
+[[nodiscard]] std::string contradiction(const Thresholds& thresholds);
 
 struct Budget {
   Bytes bytes;

@@ -115,15 +115,20 @@ void at_end() {
 // Of the thread that forks.
 thread_local Accounts* held = nullptr;
 
+// A thread that writes a report, as a signal asks for it, is not in the child: what it had locked nobody would unlock
+// there. Under this lock a file is written and nothing else done.
 void before_fork() {
   held = accounts_if_there();
   if (held != nullptr) held->hold();
+  reports().mutex.lock();
 }
 void after_fork_in_parent() {
+  reports().mutex.unlock();
   if (held != nullptr) held->let_go();
 }
 // What the child has of the engine is a copy, and so are the accounts; reports stay its parent's.
 void after_fork_in_child() {
+  reports().mutex.unlock();
   if (held != nullptr) held->let_go();
   reports().file.leave();
 }
