@@ -6,8 +6,8 @@
 #include <ranges>
 
 #include "installed_places.hpp"
-#include "options.hpp"
 #include "is_there.hpp"
+#include "options.hpp"
 
 namespace plimsoll::app {
 namespace {

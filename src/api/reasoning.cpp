@@ -40,15 +40,9 @@ constexpr std::array kForms{
     ReasoningForm{.begin = "<seed:think>", .end = "</seed:think>", .of_control_tokens = true},
 };
 // A word of each form that only its templates have, or those behind it in the list as well.
-constexpr std::array<std::string_view, kForms.size()> kSigns{"<response></response>",
-                                                             "[BEGIN FINAL RESPONSE]",
-                                                             "<|START_RESPONSE|>",
-                                                             "<|START_THINKING|>",
-                                                             "<think>",
-                                                             "[THINK]",
-                                                             "<|channel|>analysis",
-                                                             "<|channel>thought",
-                                                             "<seed:think>"};
+constexpr std::array<std::string_view, kForms.size()> kSigns{
+    "<response></response>", "[BEGIN FINAL RESPONSE]", "<|START_RESPONSE|>", "<|START_THINKING|>", "<think>", "[THINK]",
+    "<|channel|>analysis",   "<|channel>thought",      "<seed:think>"};
 
 std::string_view without_spaces_before(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(kSpaces), text.size()));

@@ -81,6 +81,8 @@ class Cost {
 
 }  // namespace
 
-bool is_affordable(const PlainJson& schema, const PlainJson& value) { return Cost(schema).of(schema, value) <= kMostSteps; }
+bool is_affordable(const PlainJson& schema, const PlainJson& value) {
+  return Cost(schema).of(schema, value) <= kMostSteps;
+}
 
 }  // namespace plimsoll::api

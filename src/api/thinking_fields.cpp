@@ -75,8 +75,7 @@ bool read_reasoning_format(Fields& fields, TextRequest& request) {
   if (!std::ranges::contains(kFormats, format))
     fields.fail("reasoning_format",
                 "must be 'auto', 'deepseek', 'deepseek-legacy', 'none', 'parsed', 'raw' or 'hidden'");
-  request.thoughts_as_text =
-      format == "none" || format == "raw" || !fields.flag("separate_reasoning").value_or(true);
+  request.thoughts_as_text = format == "none" || format == "raw" || !fields.flag("separate_reasoning").value_or(true);
   return format != "hidden";
 }
 

@@ -23,7 +23,7 @@ using Time = std::chrono::steady_clock::time_point;
 
 // The first word of the protocol: its number never changes, so that versions can be told apart.
 constexpr std::uint8_t kHello = 14;
-constexpr std::uint8_t kDeviceCount = 15;  // follows it since version 3
+constexpr std::uint8_t kDeviceCount = 15;    // follows it since version 3
 constexpr std::size_t kCapabilities = 24;    // what a client can do beside TCP: nothing
 constexpr std::uint64_t kMostAnswer = 4096;  // an answer is a few bytes; other programs' first bytes are a huge number
 

@@ -51,7 +51,8 @@ AddServer adder() {
 
 void require_answer(const RpcAddress& server, RpcUse use) {
   const auto limit = use == RpcUse::kept ? std::chrono::milliseconds(kWhileServerLetsGo) : kGreetingLimit;
-  if (const RpcGreeting greeting = greet_and_count(server, limit); !greeting.is_well()) throw Error(ErrorCode::io, greeting.why);
+  if (const RpcGreeting greeting = greet_and_count(server, limit); !greeting.is_well())
+    throw Error(ErrorCode::io, greeting.why);
 }
 
 // What the engine would do as soon as it noticed; whoever started this process reads why.

@@ -1,5 +1,5 @@
-#include "base/lower_case.hpp"
 #include "grammar/normal_schema.hpp"
+#include "base/lower_case.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
-#include "base/lower_case.hpp"
 #include "grammar/tool_grammar.hpp"
+#include "base/lower_case.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -42,7 +42,9 @@ bool is_schema_of_an_object(const Json& schema) {
   if (!schema.is_object()) return schema == true;
   const auto type = schema.find("type");
   if (type == schema.end()) return true;
-  const auto is_object = [](const Json& one) { return one.is_string() && lower_case(one.get<std::string>()) == "object"; };
+  const auto is_object = [](const Json& one) {
+    return one.is_string() && lower_case(one.get<std::string>()) == "object";
+  };
   return type->is_array() ? std::ranges::any_of(*type, is_object) : is_object(*type);
 }
 

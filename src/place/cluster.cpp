@@ -1,5 +1,5 @@
-#include "base/lower_case.hpp"
 #include "place/cluster.hpp"
+#include "base/lower_case.hpp"
 
 #include <fmt/format.h>
 

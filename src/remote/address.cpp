@@ -1,5 +1,5 @@
-#include "base/lower_case.hpp"
 #include "remote/address.hpp"
+#include "base/lower_case.hpp"
 
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
-#include "base/lower_case.hpp"
 #include "remote/http_client.hpp"
+#include "base/lower_case.hpp"
 
 #include <curl/curl.h>
 #include <fmt/format.h>

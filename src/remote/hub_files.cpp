@@ -1,5 +1,5 @@
-#include "base/lower_case.hpp"
 #include "remote/hub_files.hpp"
+#include "base/lower_case.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

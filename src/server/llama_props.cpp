@@ -67,17 +67,16 @@ Json default_settings(const host::Host& host, const std::string& model, const Pr
 Json llama_props(const host::Host& host, const std::string& model, const PromptReader* reader) {
   const host::ModelStatus status = status_of(host, model);
   const plan::ModelPlan plan = plan_of(host, model);
-  Json props{
-      {"default_generation_settings",
-       {{"params", default_settings(host, model, reader)}, {"n_ctx", plan.dry_run.context.n_ctx_seq}}},
-      {"total_slots", status.slots},
-      {"n_ctx", plan.dry_run.context.n_ctx},  // of all slots together
-      {"model_alias", status.name},
-      {"model_path", file_name(plan.request.model.path)},
-      {"modalities", {{"vision", false}, {"audio", false}}},
-      {"endpoint_slots", true},
-      {"endpoint_props", false},  // they are read here, not changed
-      {"endpoint_metrics", true}};
+  Json props{{"default_generation_settings",
+              {{"params", default_settings(host, model, reader)}, {"n_ctx", plan.dry_run.context.n_ctx_seq}}},
+             {"total_slots", status.slots},
+             {"n_ctx", plan.dry_run.context.n_ctx},  // of all slots together
+             {"model_alias", status.name},
+             {"model_path", file_name(plan.request.model.path)},
+             {"modalities", {{"vision", false}, {"audio", false}}},
+             {"endpoint_slots", true},
+             {"endpoint_props", false},  // they are read here, not changed
+             {"endpoint_metrics", true}};
   if (reader != nullptr) add_vocabulary(props, *reader);
   props["build_info"] = fmt::format("plimsoll {}", version());
   props["state"] = host::to_string(status.state);

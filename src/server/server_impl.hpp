@@ -172,7 +172,7 @@ struct Server::Impl {
   // the start, or where somebody asks for its load.
   void get_ready(const std::stop_token& stop);
   void get_ready_after_reloads(const std::stop_token& stop);  // until it is stopped
-  void read_ahead(const std::string& model);  // what cannot be read is the first request's to be told
+  void read_ahead(const std::string& model);                  // what cannot be read is the first request's to be told
   void load_ahead(const std::string& model, const std::stop_token& stop);  // throws as load_model() does
 
   [[nodiscard]] std::string metrics();

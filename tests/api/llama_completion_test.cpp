@@ -61,7 +61,8 @@ TEST(LlamaCompletionTest, SamplersByName) {
   EXPECT_THAT(ask("\"a\"", R"(, "samplers": ["top_k", "typ_p", "temperature"])").request.sampling.samplers,
               ElementsAre("top_k", "typ_p", "temperature"));
   EXPECT_THAT(ask("\"a\"", R"(, "samplers": "ky")").request.sampling.samplers, ElementsAre("top_k", "typ_p"));
-  expect_problem("samplers", "is not the name of a sampler", [] { return ask("\"a\"", R"(, "samplers": ["nonsense"])"); });
+  expect_problem("samplers", "is not the name of a sampler",
+                 [] { return ask("\"a\"", R"(, "samplers": ["nonsense"])"); });
 }
 
 TEST(LlamaCompletionTest, UnknownFieldsAreIgnoredByName) {

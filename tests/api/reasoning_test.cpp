@@ -52,8 +52,7 @@ TEST(ReasoningTest, GemmasChannelAndSeedsTags) {
 
 TEST(ReasoningTest, AnswersThatStandBetweenMarks) {
   const ReasoningForm granite = *reasoning_form("between <think></think> and between <response></response>");
-  expect_read("<think>Hm.</think>\n<response>\nAye. \n\nSail.\n</response>\n", "Hm.", "Aye. \n\nSail.", false,
-              granite);
+  expect_read("<think>Hm.</think>\n<response>\nAye. \n\nSail.\n</response>\n", "Hm.", "Aye. \n\nSail.", false, granite);
   expect_read("<think>Hm.</think>Aye </response>", "Hm.", "Aye </response>", false, granite);
   expect_read("<response>Aye </res", "", "Aye </res", false, granite);
   expect_read("Aye.\n", "", "Aye.\n", false, granite);

@@ -42,16 +42,18 @@ std::string told_by(const char* source) {
 
 TEST(TaggedTemplatesTest, CallsOfTheHistoryStandInTheirTags) {
   EXPECT_EQ(grammar::tool_form(kCoder), grammar::ToolForm::coder);
-  EXPECT_EQ(told_by(kCoder),
-            "<function><name>weather</name></function><|im_start|>user\nRain?<|im_end|><|im_start|>assistant\n"
-            "\n<tool_call>\n<function=weather>\n<parameter=city>\nUlm\n</parameter>\n<parameter=days>\n3\n</parameter>\n"
-            "<parameter=of>\n[\"rain\"]\n</parameter>\n</function>\n</tool_call><|im_end|><|im_start|>tool\nsun"
-            "<|im_end|>");
+  EXPECT_EQ(
+      told_by(kCoder),
+      "<function><name>weather</name></function><|im_start|>user\nRain?<|im_end|><|im_start|>assistant\n"
+      "\n<tool_call>\n<function=weather>\n<parameter=city>\nUlm\n</parameter>\n<parameter=days>\n3\n</parameter>\n"
+      "<parameter=of>\n[\"rain\"]\n</parameter>\n</function>\n</tool_call><|im_end|><|im_start|>tool\nsun"
+      "<|im_end|>");
   EXPECT_EQ(grammar::tool_form(kGlm), grammar::ToolForm::glm);
   const std::string glm = told_by(kGlm);
-  EXPECT_TRUE(glm.contains("<|assistant|>\n<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>Ulm</arg_value>\n"
-                           "<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n<arg_key>of</arg_key>\n"
-                           "<arg_value>[\"rain\"]</arg_value>\n</tool_call><|tool|>sun"))
+  EXPECT_TRUE(
+      glm.contains("<|assistant|>\n<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>Ulm</arg_value>\n"
+                   "<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n<arg_key>of</arg_key>\n"
+                   "<arg_value>[\"rain\"]</arg_value>\n</tool_call><|tool|>sun"))
       << glm;
 }
 

@@ -125,8 +125,7 @@ TEST_F(AskedNeighboursTest, WhatOthersHaveGivenBackStaysWhileAnotherModelIsLoade
   test::ManualClock clock;
   Deaf observer;
   const std::vector<ModelRules> rules{{.name = "another"}, {.name = "ours"}};
-  Queue queue(rules, capacity_of({{"another", 10}, {"ours", 60}}), std::make_shared<Balanced>(), 10, clock,
-              observer);
+  Queue queue(rules, capacity_of({{"another", 10}, {"ours", 60}}), std::make_shared<Balanced>(), 10, clock, observer);
   queue.want("another");
   const std::optional<Job> job = queue.next_at_once();
   ASSERT_TRUE(job && std::holds_alternative<Load>(job->task));
