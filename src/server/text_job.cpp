@@ -7,7 +7,6 @@
 
 #include <plimsoll/base/error.hpp>
 #include "api/problem.hpp"
-#include "api/unknown_fields.hpp"
 #include "base/log.hpp"
 #include "engine/draw_seed.hpp"
 
@@ -117,27 +116,12 @@ void TextJob::check(const PromptReader& reader) {
     if (model_.preset != nullptr && model_.preset->n_ctx > 0) reader.require_capacity(prompt, model_.preset->n_ctx - 1);
     reader.require_capacity(prompt, server_.options.limits.prompt_tokens);
   }
-  leave_out_tokens_beyond(reader.vocab().n_tokens());
+  reader.require_tokens(request_.stop_tokens);
   (void)adapter_scales(plan_of(server_.host, request_.model).request.adapters);
   sampling_ = sampling_for(reader);
   (void)engine::Sampler(reader.model(), sampling_);  // throws what the engine would refuse: grammar, bias, numbers
   if (!std::exchange(is_charged_, true))
     server_.key_usage.take_prompt(owner_, usage().prompt_tokens, std::chrono::steady_clock::now());
-}
-
-// Clients carry them from one model to the next, and llama-server passes over them, too.
-void TextJob::leave_out_tokens_beyond(Token end) {
-  static constexpr const char* kWhy = "the model has no such token";
-  std::erase_if(request_.stop_tokens, [end](Token token) {
-    if (token < end) return false;
-    api::UnknownFields::met(fmt::format("stop_token_ids={}", token), kWhy);
-    return true;
-  });
-  std::erase_if(request_.sampling.logit_bias, [end](const engine::LogitBias& bias) {
-    if (bias.token < end) return false;
-    api::UnknownFields::met(fmt::format("logit_bias={}", bias.token), kWhy);
-    return true;
-  });
 }
 
 engine::AdapterScales TextJob::adapter_scales(const std::vector<engine::AdapterParams>& planned) const {

@@ -55,7 +55,6 @@ class TextJob {
 
  private:
   void check(const PromptReader& reader);
-  void leave_out_tokens_beyond(engine::Token end);  // what the request says of them is ignored, and named
   [[nodiscard]] host::AcquireOptions how_to_acquire();
   void note_usage() noexcept;
   [[nodiscard]] engine::SamplingParams sampling_for(const PromptReader& reader);
