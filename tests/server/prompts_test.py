@@ -150,7 +150,7 @@ class Prompts(ServedCase):
 
 
 class Agents(ServedCase):
-    arguments = ("-m", MATE, "-np", "1", "-c", "1024", *SMALL)
+    arguments = ("-m", MATE, "-np", "1", "-c", "2048", *SMALL)
 
     def ask(self, number, more=(), system=None):
         header = f"x-anthropic-billing-header: cc_version=2.1.{number}; cc_entrypoint=cli; cch={number:05x};"

@@ -38,7 +38,6 @@ REFUSED = [
     (CHAT, {"messages": QUESTION, "grammar": "root ::= ("}, "grammar cannot be read"),
     (CHAT, {"messages": QUESTION, "grammar": "root ::= [a-z]", "response_format": {"type": "json_object"}}, "a grammar and a schema"),
     (CHAT, {"messages": QUESTION, "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "nothing"}}}}, "nothing"),
-    (CHAT, {"messages": QUESTION, "tools": [tool(), tool()]}, "steer"),
     (CHAT, {"messages": QUESTION, "tools": [tool()], "tool_choice": {"type": "function", "function": {"name": "sink"}}}, "sink"),
     (TEXT, {"prompt": [99999999]}, "there is no token 99999999; 'mate-chat' has"),
     (TEXT, {"prompt": "x", "repeat_penalty": 0}, "penalty"),
