@@ -44,6 +44,8 @@ void check_tools(ChatPrompt& chat) {
   if (!allowed.empty()) {
     const std::string first = allowed.front();
     std::erase_if(allowed, [&](const std::string& name) { return !names.contains(name); });
+    std::ranges::sort(allowed);
+    allowed.erase(std::ranges::unique(allowed).begin(), allowed.end());
     if (allowed.empty())
       throw bad_request(fmt::format("there is no function '{}' among the tools", first)).at("tool_choice");
   }
@@ -54,9 +56,7 @@ void check_tools(ChatPrompt& chat) {
         .at("tool_choice");
 }
 
-std::vector<grammar::SchemaNote> hold_to_tools(engine::SamplingParams& sampling, const ChatPrompt& chat,
-                                               grammar::ToolForm form, std::string_view mark) {
-  if (chat.tools.empty() || chat.tool_choice.kind == ToolChoice::Kind::none) return {};
+Json callable_tools(const ChatPrompt& chat) {
   Json callable = Json::array();
   const auto& [kind, only, allowed] = chat.tool_choice;
   for (const Json& tool : chat.tools) {
@@ -64,6 +64,13 @@ std::vector<grammar::SchemaNote> hold_to_tools(engine::SamplingParams& sampling,
     if ((only.empty() || name == only) && (allowed.empty() || std::ranges::contains(allowed, name)))
       callable.push_back(tool);
   }
+  return callable;
+}
+
+std::vector<grammar::SchemaNote> hold_to_tools(engine::SamplingParams& sampling, const ChatPrompt& chat,
+                                               grammar::ToolForm form, std::string_view mark) {
+  if (chat.tools.empty() || chat.tool_choice.kind == ToolChoice::Kind::none) return {};
+  const Json callable = callable_tools(chat);
   const grammar::CallableTools tools{
       .tools = callable, .form = form, .parallel = chat.parallel_tool_calls, .not_first = mark};
   grammar::ToolGrammarText made =

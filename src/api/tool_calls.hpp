@@ -16,6 +16,9 @@ namespace plimsoll::api {
 // Throws Problem 400: too many, a choice that is not among them, calls required of no functions.
 void check_tools(ChatPrompt& chat);
 
+// Of the tools, those that the choice lets be called.
+[[nodiscard]] Json callable_tools(const ChatPrompt& chat);
+
 // Sets the grammar, so that calls are of these tools with arguments that follow their schemas. Chosen automatically any
 // text is allowed until a call begins; a grammar that is there already is what an answer without calls has to follow.
 // Required, calls are all there can be, from the first token on. Nothing is changed where there are no tools, or none

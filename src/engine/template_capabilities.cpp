@@ -98,6 +98,7 @@ void look_at_order(const TemplateProbe& probe, const Said& said, TemplateCapabil
   const Json answer = said("assistant", "Yes.");
   if (!both(Json::array({first, answer, second}))) return;  // nothing is known then
   can.alternates = !both(Json::array({first, second}));
+  can.empty_answers = both(Json::array({first, said("assistant", ""), second}));
   if (!can.system) return;
   can.several_system =
       both(Json::array({said("system", "first-needle"), said("system", "second-needle"), said("user", "Well?")}));

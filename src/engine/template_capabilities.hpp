@@ -12,6 +12,7 @@ struct TemplateCapabilities {
   bool several_system = true;   // and so are two of them at the beginning
   bool later_system = true;     // and one behind an answer
   bool alternates = false;      // users and answers come in turns, or the template refuses
+  bool empty_answers = true;    // an answer without text is taken
   bool tools = false;           // the tools that may be called are shown
   bool tool_calls = false;      // calls in the history are
   bool parallel_calls = false;  // several of one message are

@@ -34,9 +34,11 @@ void prepend(Json& content, const std::string& text, const char* between) {
 void append(Json& content, const Json& more) {
   constexpr const char* kBetween = "\n\n";
   if (!content.is_array() && !more.is_array()) {
-    const std::string old = plain(content);
     const std::string behind = plain(more);
-    content = old + (old.empty() || behind.empty() ? "" : kBetween) + behind;
+    if (!content.is_string()) content = "";
+    auto& text = content.get_ref<std::string&>();  // in place: there may be any number of them
+    if (!text.empty() && !behind.empty()) text += kBetween;
+    text += behind;
     return;
   }
   if (!content.is_array()) content = Json::array({text_part(plain(content))});
@@ -101,15 +103,16 @@ void join(Json& before, const Json& entry) {
   }
 }
 
-Json in_turns(const Json& entries) {
+// `answer` stands where an assistant has said nothing.
+Json in_turns(const Json& entries, const char* answer) {
   Json out = Json::array();
-  const auto stand_in = [&](const char* role) { out.push_back({{"role", role}, {"content", ""}}); };
+  const auto stand_in = [&](const char* role, const char* text) { out.push_back({{"role", role}, {"content", text}}); };
   for (const Json& entry : entries) {
     const bool begins = out.empty() || is_of(out.back(), "system");
     if (begins && is_of(entry, "assistant"))
-      stand_in("user");
+      stand_in("user", "");
     else if (!begins && is_of(entry, "user") && (is_of(out.back(), "tool") || has_calls(out.back())))
-      stand_in("assistant");
+      stand_in("assistant", answer);
     if (!out.empty() && are_one(out.back(), entry))
       join(out.back(), entry);
     else
@@ -124,7 +127,7 @@ Json in_order(Json entries, const TemplateCapabilities& can) {
   if (!can.system) entries = without_system(entries);
   if (!can.several_system) entries = with_one_system_first(entries);
   if (!can.later_system) entries = without_later_system(entries);
-  if (can.alternates) entries = in_turns(entries);
+  if (can.alternates) entries = in_turns(entries, can.empty_answers ? "" : ".");
   return entries;
 }
 

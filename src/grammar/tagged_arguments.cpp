@@ -120,8 +120,9 @@ class TaggedArguments {
 
   // The schema's values where its texts are out of a list. False: they are not.
   bool add_words(const Json& flat, const std::string& pointer, const std::string& name,
-                 std::vector<std::string>& alternatives) {
-    if (!flat.is_object()) return false;
+                 std::vector<std::string>& alternatives, int depth = 0) {
+    constexpr int kDeepestBranch = 4;  // a union may have itself as a branch
+    if (!flat.is_object() || depth > kDeepestBranch) return false;
     const TypeNames types = types_of_flat(reader_, flat, pointer);
     if (!types.empty() && !types.contains("string")) {
       if (types.contains("array") || types.contains("object")) return false;  // texts in it might have the end tag
@@ -134,7 +135,7 @@ class TaggedArguments {
       const std::vector<Json> branches = flat_branches(reader_, flat, pointer);
       if (branches.empty()) return false;
       for (const Json& branch : branches) {
-        if (!add_words(branch, pointer, name, alternatives)) return false;
+        if (!add_words(branch, pointer, name, alternatives, depth + 1)) return false;
       }
     }
     if (flat.contains("nullable")) alternatives.push_back(rules_.json("null"));

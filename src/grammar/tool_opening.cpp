@@ -100,7 +100,7 @@ ToolForm tool_form(std::string_view template_source) {
   if (has(kHermesTag) && has("<function=") && has("<parameter=")) return ToolForm::coder;
   if (has(kHermesTag) && has("<arg_key>") && has("<arg_value>")) return ToolForm::glm;
   if (has(kHermesTag)) return ToolForm::hermes;
-  if (has(kMistralTag)) return ToolForm::mistral;
+  if (has(kMistralTag)) return has("[ARGS]") ? ToolForm::listed : ToolForm::mistral;  // newer calls are not read here
   if (has("<|python_tag|>") || has("ipython") || has(R"({"name": function name, "parameters")")) return ToolForm::bare;
   return ToolForm::listed;
 }

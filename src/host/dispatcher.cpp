@@ -303,6 +303,8 @@ void Dispatcher::evict_idle(Time now) {
 }
 
 void Dispatcher::mend_times(Time now) {
+  constexpr std::chrono::seconds kFurthest{10};  // nobody looks again later than that; a look too early costs nothing
+  if (look_again_) look_again_ = std::min(*look_again_, now + kFurthest);
   for (auto& [name, one] : models_) one.last_used = std::min(one.last_used, now);
   for (auto& [id, lease] : leases_) {
     lease.since = std::min(lease.since, now);

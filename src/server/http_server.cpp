@@ -58,6 +58,8 @@ class RequestStream final : public httplib::Stream {
 
   void head_is_read() noexcept { head_until_.reset(); }
   [[nodiscard]] bool has_head() const noexcept { return !head_until_; }
+  // Of the request behind this one, whose beginning would be lost.
+  [[nodiscard]] bool has_more() const noexcept { return begin_ < end_; }
 
   ssize_t read(char* into, std::size_t size) override {
     if (begin_ == end_ && size >= buffer_.size()) return receive(into, size);
@@ -141,7 +143,8 @@ bool HttpServer::answer_one(Connection& connection, bool is_last) {
   bool is_over = false;
   const bool is_written = process_request(stream, remote, remote_port, local, local_port, is_last, is_over,
                                           [&](httplib::Request&) { stream.head_is_read(); });
-  const bool goes_on = is_written && !is_over && !is_last && !answer_says_close && stream.has_head();
+  const bool goes_on =
+      is_written && !is_over && !is_last && !answer_says_close && stream.has_head() && !stream.has_more();
   if (is_written && !goes_on) connection.say_goodbye();
   return goes_on;
 }

@@ -166,7 +166,7 @@ ResponseStream::Form TextJob::form_of_answer() const {
   if (!read_.chat) return form;
   const auto& chat = std::get<api::ChatPrompt>(request_.prompt);
   if (!chat.tools.empty() && chat.tool_choice.kind != api::ToolChoice::Kind::none)
-    form.calls.emplace(read_.chat->tools, chat.tools);
+    form.calls.emplace(read_.chat->tools, api::callable_tools(chat));
   form.calls_are_required = chat.tool_choice.kind == api::ToolChoice::Kind::required;
   if (held_.has_thoughts && !request_.thoughts_as_text)
     form.reasoning.emplace(*read_.chat->reasoning, read_.begins_in_a_thought);

@@ -56,7 +56,12 @@ std::size_t TextSlot::begin_with(const std::vector<engine::Token>& prompt) {
     try {
       lease_.resume(kept_->id(), kept_->like());
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::unsupported) throw;
+      if (error.code() == ErrorCode::over_budget) {  // no room now for what lies on disk of it
+        kept_ = server_.prompts.take(lease_.model(), owner_, {},
+                                     {.scales = rules_.scales, .number = rules_.number, .is_chat = rules_.is_chat});
+      } else if (error.code() != ErrorCode::unsupported) {
+        throw;
+      }
       lease_.resume(kept_->id());  // its memory could not be kept, which is said once: it begins anew
     }
   }

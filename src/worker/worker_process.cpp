@@ -202,11 +202,12 @@ void WorkerProcess::supervise() {
     const Death death{.how = std::move(end.how),
                       .last_words = without_end_of_line(std::move(end.errors)),
                       .by_itself = life->hangs || !is_from_outside(end.signal, ended_before)};
+    std::string words = fmt::format("{}{}{}", death.how, death.last_words.empty() ? "" : ": ", death.last_words);
     {
       const std::lock_guard lock(mutex_);
       life_ = nullptr;
       is_ready_ = false;
-      last_words_ = fmt::format("{}{}{}", death.how, death.last_words.empty() ? "" : ": ", death.last_words);
+      last_words_ = std::move(words);
       changed_.notify_all();
     }
     disconnect(*life);

@@ -1,5 +1,7 @@
 #include "accounts.hpp"
 
+#include <ggml-backend.h>
+
 #include <algorithm>
 
 #include "device/registry.hpp"
@@ -37,7 +39,8 @@ Accounts::Accounts(const Settings& settings, const std::string& program)
 }
 
 std::expected<void, memory::Refusal> Accounts::Door::try_acquire(const memory::Tag& tag, Bytes bytes) {
-  if (!accounts_.knows(tag.device)) accounts_.learn_devices();
+  // Backends may have come since: a budget without a device is no more the host's then.
+  if (!accounts_.knows(tag.device) || accounts_.devices_offered_ != ggml_backend_dev_count()) accounts_.learn_devices();
   auto granted = try_once(tag, bytes);
   for (int tries = 0; tries < kMostTries && !granted && accounts_.others_made_room(granted.error()); ++tries)
     granted = try_once(tag, bytes);
@@ -96,6 +99,7 @@ bool Accounts::knows(const device::DeviceId& device) const {
 
 // Outside the lock, since probes ask the engine. A device that two threads meet at once gets the same budget twice.
 void Accounts::learn_devices() {
+  devices_offered_ = ggml_backend_dev_count();
   std::vector<device::DeviceInfo> all = device::list_devices();
   const bool host_is_alone = std::ranges::all_of(all, [](const device::DeviceInfo& info) { return info.id.is_host(); });
   const bool are_others_new = host_is_alone_.exchange(host_is_alone) != host_is_alone;
@@ -124,7 +128,8 @@ void Accounts::set_budget(const device::DeviceInfo& info) {
     if (!asked || !tightest || budget->bytes < tightest->bytes) tightest = budget;
     asked = true;
   }
-  if (!tightest) {  // it may have had one while there was no other device
+  if (!tightest) {  // the host may have had one while there was no other device
+    if (!info.id.is_host()) return;
     const std::lock_guard lock(gate_);
     ledger_.set_budget(info.id, std::nullopt);
     machine_memory_.limit(info.id, std::nullopt);

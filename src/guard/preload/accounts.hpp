@@ -125,7 +125,8 @@ class Accounts {
   LateCapacity late_;
   Door door_{*this, late_};
   tracker::Tracker tracker_{ledger_, door_};
-  std::atomic<bool> host_is_alone_ = false;  // the engine offers no other device
+  std::atomic<std::size_t> devices_offered_ = 0;  // by the engine, when they were learned
+  std::atomic<bool> host_is_alone_ = false;       // the engine offers no other device
   mutable std::mutex gate_;
   mutable std::mutex devices_mutex_;  // of what follows
   std::vector<device::DeviceInfo> devices_;
