@@ -66,6 +66,10 @@ TEST(ToolCallsTest, OnlyThoseThatAreAllowedCanBeCalled) {
     EXPECT_TRUE(sampling.grammar.contains(R"(\"wea\")")) << sampling.grammar;
     EXPECT_FALSE(sampling.grammar.contains(R"(\"weather\")")) << sampling.grammar;
   }
+  const Json callable = callable_tools({.tools = test::two_tools(), .tool_choice = {.allowed = {"wea"}}});
+  ASSERT_EQ(callable.size(), 1U);
+  EXPECT_EQ(callable[0]["function"]["name"], "wea");
+  EXPECT_EQ(callable_tools({.tools = test::two_tools()}).size(), 2U);
 }
 
 TEST(ToolCallsTest, WithoutToolsNothingIsHeld) {

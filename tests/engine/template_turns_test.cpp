@@ -79,6 +79,20 @@ TEST(TemplateTurnsTest, AUserMaySpeakBehindAResult) {
             R"([user]Rain?[assistant]({"name": "look", "arguments": {}})[tool]rain[assistant][user]Hurry.)");
 }
 
+// As Ministral 3's, which refuses an assistant that says nothing.
+TEST(TemplateTurnsTest, AUserMaySpeakBehindAResultWhereNoAnswerIsEmpty) {
+  const std::string wordy =
+      "{% for m in messages %}{% if m.role == 'assistant' and not m.content and not m.tool_calls %}"
+      "{{ raise_exception('Assistant message must have content.') }}{% endif %}{% endfor %}" +
+      std::string(kAlternating);
+  EXPECT_FALSE(ChatTemplate(wordy, "", "").capabilities().empty_answers);
+  EXPECT_TRUE(ChatTemplate(kAlternating, "", "").capabilities().empty_answers);
+  const std::vector<ChatMessage> messages{said("user", "Rain?"), calling(Json::array({call("a", "look")})),
+                                          result("rain", {{"tool_call_id", "a"}}), said("user", "Hurry.")};
+  EXPECT_EQ(told(wordy.c_str(), messages),
+            R"([user]Rain?[assistant]({"name": "look", "arguments": {}})[tool]rain[assistant].[user]Hurry.)");
+}
+
 TEST(TemplateTurnsTest, WhatTakesAnyOrderGetsItAsItIs) {
   constexpr const char* kAny = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}";
   const TemplateCapabilities can = ChatTemplate(kAny, "", "").capabilities();

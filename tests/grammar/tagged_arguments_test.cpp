@@ -59,5 +59,13 @@ TEST(TaggedArgumentsTest, WhatTextIsNotHeldToIsNoted) {
             (std::vector<std::string>{"#/minProperties", "#/properties/a/minLength", "#/properties/b/anyOf"}));
 }
 
+// Its own budget ended that before, and what stood behind it was not held any more.
+TEST(TaggedArgumentsTest, AUnionThatHasItselfAsABranchIsAnyText) {
+  EXPECT_EQ(unchecked(R"({"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}, "b": {"type": "integer"}},
+                          "$defs": {"x": {"anyOf": [{"$ref": "#/$defs/x"}]}}})")
+                .size(),
+            1U);
+}
+
 }  // namespace
 }  // namespace plimsoll::grammar

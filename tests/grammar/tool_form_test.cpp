@@ -14,6 +14,7 @@ TEST(ToolFormTest, IsRecognisedInTheTemplate) {
   EXPECT_EQ(tool_form("<seed:tool_call><function=a><parameter=b>c</parameter></function></seed:tool_call>"),
             ToolForm::listed);
   EXPECT_EQ(tool_form("{{ '[TOOL_CALLS]' }}"), ToolForm::mistral);
+  EXPECT_EQ(tool_form("{{ '[TOOL_CALLS]' + call.name + '[ARGS]' }}"), ToolForm::listed);
   EXPECT_EQ(tool_form("<|start_header_id|>ipython"), ToolForm::bare);
   EXPECT_EQ(tool_form("{{ messages }}"), ToolForm::listed);
   EXPECT_EQ(tool_form(""), ToolForm::listed);
