@@ -9,10 +9,10 @@
 namespace plimsoll::test {
 namespace {
 
-constexpr std::uint32_t kEmbd = 64;
-constexpr std::uint32_t kHeads = 2;
-constexpr std::uint32_t kFeedForward = 96;
-constexpr std::uint32_t kLayers = 2;
+constexpr std::uint32_t kBertWidth = 64;
+constexpr std::uint32_t kBertHeads = 2;
+constexpr std::uint32_t kBertInner = 96;
+constexpr std::uint32_t kBertLayers = 2;
 constexpr std::uint32_t kContext = 512;
 constexpr std::uint32_t kBool = 7;  // GGUF's type code
 
@@ -32,15 +32,15 @@ class Writer {
   TinyGguf write() {
     keys();
     const auto tokens = vocabulary().size();
-    weights("token_embd.weight", kEmbd, tokens);
-    weights("token_types.weight", kEmbd, 2);
-    if (shape_.architecture == "bert") weights("position_embd.weight", kEmbd, kContext);
+    weights("token_embd.weight", kBertWidth, tokens);
+    weights("token_types.weight", kBertWidth, 2);
+    if (shape_.architecture == "bert") weights("position_embd.weight", kBertWidth, kContext);
     norm("token_embd_norm");
-    for (std::uint32_t i = 0; i < kLayers; ++i) layer(fmt::format("blk.{}.", i));
+    for (std::uint32_t i = 0; i < kBertLayers; ++i) layer(fmt::format("blk.{}.", i));
     if (shape_.classes > 0) {
-      weights("cls.weight", kEmbd, kEmbd);
-      file_.tensor("cls.bias", {kEmbd}, {0.1F});
-      weights("cls.output.weight", kEmbd, shape_.classes);
+      weights("cls.weight", kBertWidth, kBertWidth);
+      file_.tensor("cls.bias", {kBertWidth}, {0.1F});
+      weights("cls.output.weight", kBertWidth, shape_.classes);
       file_.tensor("cls.output.bias", {shape_.classes}, {0.1F, -0.2F});
     }
     return std::move(file_);
@@ -50,9 +50,9 @@ class Writer {
   void keys() {
     const std::string& name = shape_.architecture;
     file_.text("general.architecture", name).text("general.name", "tiny");
-    file_.number(name + ".context_length", kContext).number(name + ".embedding_length", kEmbd);
-    file_.number(name + ".block_count", kLayers).number(name + ".feed_forward_length", kFeedForward);
-    file_.number(name + ".attention.head_count", kHeads).real(name + ".attention.layer_norm_epsilon", 1e-12F);
+    file_.number(name + ".context_length", kContext).number(name + ".embedding_length", kBertWidth);
+    file_.number(name + ".block_count", kBertLayers).number(name + ".feed_forward_length", kBertInner);
+    file_.number(name + ".attention.head_count", kBertHeads).real(name + ".attention.layer_norm_epsilon", 1e-12F);
     file_.raw(name + ".attention.causal", kBool, std::string(1, '\0')).number(name + ".pooling_type", shape_.pooling);
     if (!shape_.labels.empty()) file_.texts(name + ".classifier.output_labels", shape_.labels);
     file_.text("tokenizer.ggml.model", "bert").text("tokenizer.ggml.pre", "default");
@@ -75,7 +75,7 @@ class Writer {
   }
 
   void norm(const std::string& name) {
-    file_.tensor(name + ".weight", {kEmbd}, {1}).tensor(name + ".bias", {kEmbd}, {0.01F});
+    file_.tensor(name + ".weight", {kBertWidth}, {1}).tensor(name + ".bias", {kBertWidth}, {0.01F});
   }
 
   void linear(const std::string& name, std::uint64_t columns, std::uint64_t rows) {
@@ -85,15 +85,15 @@ class Writer {
 
   void layer(const std::string& prefix) {
     if (shape_.architecture == "bert") {
-      for (const char* name : {"attn_q", "attn_k", "attn_v"}) linear(prefix + name, kEmbd, kEmbd);
+      for (const char* name : {"attn_q", "attn_k", "attn_v"}) linear(prefix + name, kBertWidth, kBertWidth);
     } else {
-      linear(prefix + "attn_qkv", kEmbd, 3 * kEmbd);
-      linear(prefix + "ffn_gate", kEmbd, kFeedForward);
+      linear(prefix + "attn_qkv", kBertWidth, 3 * kBertWidth);
+      linear(prefix + "ffn_gate", kBertWidth, kBertInner);
     }
-    linear(prefix + "attn_output", kEmbd, kEmbd);
+    linear(prefix + "attn_output", kBertWidth, kBertWidth);
     norm(prefix + "attn_output_norm");
-    linear(prefix + "ffn_up", kEmbd, kFeedForward);
-    linear(prefix + "ffn_down", kFeedForward, kEmbd);
+    linear(prefix + "ffn_up", kBertWidth, kBertInner);
+    linear(prefix + "ffn_down", kBertInner, kBertWidth);
     norm(prefix + "layer_output_norm");
   }
 
