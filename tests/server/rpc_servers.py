@@ -189,6 +189,11 @@ class SilentServer:
             if self.says:
                 client.recv(33)
                 client.sendall(self.says)
+                client.settimeout(5)
+                try:  # what is not read when a connection is closed takes what was said with it
+                    client.recv(64)
+                except OSError:
+                    pass
                 client.close()
             else:
                 self.kept.append(client)

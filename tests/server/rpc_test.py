@@ -191,12 +191,16 @@ class WrongServers(RpcCase):
                 self.assertIn(words, said)
 
     def test_one_that_greets_and_then_hangs_up(self):
-        server = SilentServer(greeting_of(self.rpc_server().port))
-        self.addCleanup(server.close)
-        for command in (("devices",), ("plan", "-m", MATE)):
-            said = self.refused(server.address, command=command)
-            self.assertIn(server.address, said)
-        self.assertIn("then answers something else, or has ended", said)
+        greeting = greeting_of(self.rpc_server().port)
+        one_device = struct.pack("<QI", 4, 1)
+        for says, words in ((greeting, "hangs up at the engine's greeting"),
+                            (greeting + one_device, "then answers something else, or has ended")):
+            server = SilentServer(says)
+            self.addCleanup(server.close)
+            for command in (("devices",), ("plan", "-m", MATE)):
+                said = self.refused(server.address, command=command)
+                self.assertIn(server.address, said)
+            self.assertIn(words, said)
 
     def test_addresses_that_others_reach_are_refused(self):
         said = self.refused("203.0.113.7:50052", status=2)
