@@ -51,14 +51,16 @@ std::vector<engine::Token> TextSlot::tokens() {
 
 std::size_t TextSlot::begin_with(const std::vector<engine::Token>& prompt) {
   if (!kept_) {
-    kept_ = server_.prompts.take(lease_.model(), owner_, prompt,
-                                 {.scales = rules_.scales, .number = rules_.number, .is_chat = rules_.is_chat});
+    const auto take = [this](const std::vector<engine::Token>& like) {
+      return server_.prompts.take(lease_.model(), owner_, like,
+                                  {.scales = rules_.scales, .number = rules_.number, .is_chat = rules_.is_chat});
+    };
+    kept_ = take(prompt);
     try {
       lease_.resume(kept_->id(), kept_->like());
     } catch (const Error& error) {
       if (error.code() == ErrorCode::over_budget) {  // no room now for what lies on disk of it
-        kept_ = server_.prompts.take(lease_.model(), owner_, {},
-                                     {.scales = rules_.scales, .number = rules_.number, .is_chat = rules_.is_chat});
+        kept_ = take({});
       } else if (error.code() != ErrorCode::unsupported) {
         throw;
       }
