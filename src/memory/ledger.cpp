@@ -310,4 +310,7 @@ bool Ledger::empty() const {
   return std::ranges::all_of(state_->charged, holds_nothing) && std::ranges::all_of(state_->uncharged, holds_nothing);
 }
 
+void Ledger::hold() const { state_->mutex.lock(); }
+void Ledger::let_go() const { state_->mutex.unlock(); }
+
 }  // namespace plimsoll::memory

@@ -84,6 +84,10 @@ class Ledger {
   [[nodiscard]] Bytes taken_on(const device::DeviceId& device) const;  // charged
   [[nodiscard]] bool empty() const;                                    // nothing reserved, nothing taken
 
+  // Between these two no other thread has its lock, so that the process may be forked. Nothing else is called then.
+  void hold() const;
+  void let_go() const;
+
   struct State;  // src/memory/ledger_state.hpp
 
  private:

@@ -39,6 +39,10 @@ class OwnerNames {
   // `name`, or where it is taken the first of "name-2", "name-3" ... that is free.
   [[nodiscard]] Owner claim_numbered(const std::string& name);
 
+  // As of a Ledger.
+  void hold() const { taken_->mutex.lock(); }
+  void let_go() const { taken_->mutex.unlock(); }
+
  private:
   std::shared_ptr<Owner::Taken> taken_ = std::make_shared<Owner::Taken>();
 };

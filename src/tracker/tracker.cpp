@@ -66,6 +66,18 @@ void Tracker::start() {
 
 void Tracker::stop() noexcept { (void)hook::exchange_observer(this, nullptr); }
 
+void Tracker::hold() {
+  lenders_mutex_.lock();
+  progress_mutex_.lock();
+  mutex_.lock();
+}
+
+void Tracker::let_go() {
+  mutex_.unlock();
+  progress_mutex_.unlock();
+  lenders_mutex_.unlock();
+}
+
 void Tracker::set_lender(const std::string& borrower, SharedComputeBuffers* compute_buffers) {
   const std::lock_guard lock(lenders_mutex_);
   if (compute_buffers != nullptr) {

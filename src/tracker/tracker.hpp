@@ -58,6 +58,11 @@ class Tracker final : public hook::Observer {
   // the refusal.
   [[nodiscard]] ggml_backend_buffer_t allocate_as(const std::string& owner, const hook::Request& request) noexcept;
 
+  // Between these two no other thread has one of its locks, so that the process may be forked. Nothing else is called
+  // then.
+  void hold();
+  void let_go();
+
   // Refusals are left with the thread's Scope.
   ggml_backend_buffer_t allocate(const hook::Request& request) noexcept override;
   void after_mapping(const hook::Request& request, ggml_backend_buffer_t buffer) noexcept override;

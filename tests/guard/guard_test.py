@@ -270,6 +270,17 @@ class Endings(Guard):
         self.assertEqual([c["n_ctx"] for c in done.report["contexts"]], [256])
         self.assertEqual(len(list(self.path.glob("report.json*"))), 1)
 
+    def test_a_child_waits_for_nothing_that_another_thread_had_locked(self):
+        """One thread is in the middle of making a context, or of anything else, when another one forks."""
+        for name in ("links", "opens"):
+            self.report_file.unlink(missing_ok=True)
+            done = self.guard(PROGRAMS[name], f"model@0={LLAMA}", "fork-meanwhile", "context=256", "ask", "free")
+            self.assertIn("child ended with 0", done.stdout)
+            self.assertEqual(done.stdout.count("asked 0"), 1)
+        self.report_file.unlink(missing_ok=True)
+        done = self.guard(PROGRAMS["links"], f"model@0={LLAMA}", "context=256", "context=128", "forks=40")
+        self.assertIn("children 40", done.stdout)
+
     def test_a_full_disk_is_no_reason_to_stop(self):
         if not os.path.exists("/dev/full"):
             self.fail("this test needs /dev/full")

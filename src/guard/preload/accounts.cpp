@@ -66,7 +66,10 @@ void Accounts::look(const memory::Tag& tag, Bytes bytes) {
 // The gate is open meanwhile: it takes as long as they need.
 bool Accounts::others_made_room(const memory::Refusal& refusal) {
   if (refusal.by != memory::RefusedBy::others) return false;
-  const auto account = machine_memory_.account_of(refusal.device);
+  const auto account = [&] {
+    const std::lock_guard lock(gate_);
+    return machine_memory_.account_of(refusal.device);
+  }();
   if (!account) return false;
   const Bytes missing = saturating_sub(refusal.requested, refusal.available.value_or(Bytes{}));
   const host::MissingMemory shortage{.missing = {{*account, missing.value()}},
@@ -168,12 +171,35 @@ std::vector<device::DeviceInfo> Accounts::cards_of(const std::vector<std::string
   return cards;
 }
 
+void Accounts::hold() {
+  gate_.lock();
+  devices_mutex_.lock();
+  names_.hold();
+  tracker_.hold();
+  ledger_.hold();
+}
+
+void Accounts::let_go() {
+  ledger_.let_go();
+  tracker_.let_go();
+  names_.let_go();
+  devices_mutex_.unlock();
+  gate_.unlock();
+}
+
+memory::SealCounts Accounts::late_counts(const std::string& owner) const {
+  const std::lock_guard lock(gate_);
+  return seal_.counts(owner);
+}
+
 void Accounts::seal(const std::string& owner, bool held) {
+  const std::lock_guard lock(gate_);
   if (held && settings_.seal == SealMode::refuse) late_.hold(owner);
   seal_.close(owner);
 }
 
 void Accounts::unseal(const std::string& owner) {
+  const std::lock_guard lock(gate_);
   seal_.open(owner);
   late_.let_grow(owner);
 }

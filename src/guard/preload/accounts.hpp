@@ -25,6 +25,8 @@
 #include "run/shown_models.hpp"
 #include "tracker/tracker.hpp"
 
+#include "forking.hpp"
+
 namespace plimsoll::guard {
 
 // The owner of what belongs to no model and no context that is known.
@@ -37,7 +39,7 @@ class Accounts {
   Accounts(const Settings& settings, const std::string& program);
 
   [[nodiscard]] const memory::Ledger& ledger() const noexcept { return ledger_; }
-  [[nodiscard]] memory::SealCounts late_counts(const std::string& owner) const { return seal_.counts(owner); }
+  [[nodiscard]] memory::SealCounts late_counts(const std::string& owner) const;
   [[nodiscard]] memory::OwnerNames& names() noexcept { return names_; }
   [[nodiscard]] tracker::Tracker& tracker() noexcept { return tracker_; }
   // Seals the owner: it is ready. `held`: beyond what it holds now a card refuses it, where that is asked for.
@@ -85,9 +87,9 @@ class Accounts {
   // The program ends: nothing more is promised to it.
   void leave_machine() noexcept;
 
-  // Between these two no account changes, so that a process may be forked.
-  void hold() { gate_.lock(); }
-  void let_go() { gate_.unlock(); }
+  // Between these two no account changes and nobody else has one of their locks, so that a process may be forked.
+  void hold();
+  void let_go();
 
  private:
   // Every request passes here first: a device that is new gets its budget, and the gate is kept while accounts change.
@@ -127,8 +129,8 @@ class Accounts {
   tracker::Tracker tracker_{ledger_, door_};
   std::atomic<std::size_t> devices_offered_ = 0;  // by the engine, when they were learned
   std::atomic<bool> host_is_alone_ = false;       // the engine offers no other device
-  mutable std::mutex gate_;
-  mutable std::mutex devices_mutex_;  // of what follows
+  mutable CallingMutex gate_;                     // devices are read under it; those that follow are taken behind it
+  mutable std::mutex devices_mutex_;              // of what follows
   std::vector<device::DeviceInfo> devices_;
   std::map<device::DeviceId, Bytes> peaks_;  // by the device that stands for the memory
   std::uint64_t refused_ = 0;

@@ -205,8 +205,7 @@ void Contexts::warm_up(LlamaLibrary& llama, llama_context* made, const void* par
       options.depth = run::WarmUpDepth::none;
       row.why = "it computes on the CPU alone";
     }
-    if (!on_cards || warmed_.contains(kind_of(row)))
-      options.earlier = run::EarlierWarmUp{.grew_at_depth = grown_at_depth_.contains(kind_of(row)), .compiling = {}};
+    options.earlier = earlier_warm_up(row, on_cards);
   }
   row.depth = options.depth;
   row.warm_up = run::warm_up(target, *context.meter, options);
@@ -215,10 +214,21 @@ void Contexts::warm_up(LlamaLibrary& llama, llama_context* made, const void* par
   row.warmed = saturating_sub(accounts_.taken_by(context.owner.name()), row.made);
   charge_runtime(context);
   context.complete = row.warm_up.complete();
-  if (context.complete && !row.warm_up.repeated) {
-    warmed_.insert(kind_of(row));
-    if (row.warm_up.depth_growth >= run::kQuiet) grown_at_depth_.insert(kind_of(row));
-  }
+  if (context.complete && !row.warm_up.repeated) note_warm_up(row);
+}
+
+std::optional<run::EarlierWarmUp> Contexts::earlier_warm_up(const ContextRow& row, bool on_cards) const {
+  const std::string kind = kind_of(row);
+  const std::lock_guard lock(mutex_);
+  if (on_cards && !warmed_.contains(kind)) return std::nullopt;
+  return run::EarlierWarmUp{.grew_at_depth = grown_at_depth_.contains(kind), .compiling = {}};
+}
+
+void Contexts::note_warm_up(const ContextRow& row) {
+  const std::string kind = kind_of(row);
+  const std::lock_guard lock(mutex_);
+  warmed_.insert(kind);
+  if (row.warm_up.depth_growth >= run::kQuiet) grown_at_depth_.insert(kind);
 }
 
 // What a card says that this process uses, and nobody has charged, when the first context is made: the backend's own

@@ -7,7 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +20,7 @@
 
 #include "accounts.hpp"
 #include "calls.hpp"
+#include "forking.hpp"
 #include "llama_library.hpp"
 
 namespace plimsoll::guard {
@@ -41,6 +42,11 @@ class Contexts {
 
   // For the report.
   void describe(Report& report) const;
+
+  // Around a fork: see forking.hpp.
+  void hold() { mutex_.lock(); }
+  void let_go() { mutex_.unlock(); }
+  void renew_in_child() noexcept { one_at_a_time_.renew_in_child(); }
 
  private:
   struct Model {
@@ -80,11 +86,13 @@ class Contexts {
   [[nodiscard]] memory::SealCounts late_of(const Context& context) const;
   void release(Context& context);
   void keep_row(ContextRow row);
+  [[nodiscard]] std::optional<run::EarlierWarmUp> earlier_warm_up(const ContextRow& row, bool on_cards) const;
+  void note_warm_up(const ContextRow& row);
 
   const Settings& settings_;
   Accounts& accounts_;
-  std::mutex one_at_a_time_;  // two warm-ups would measure each other
-  mutable std::mutex mutex_;
+  CallingMutex one_at_a_time_;  // two warm-ups would measure each other
+  mutable CallingMutex mutex_;  // of what follows
   std::map<const llama_model*, Model> models_;
   std::vector<ModelRow> freed_models_;
   std::map<const llama_context*, ContextPointer> contexts_;

@@ -141,6 +141,9 @@ Engine* engine_for(const void* code) {
   return engine;
 }
 
+void hold_engines() { engines().mutex.lock(); }
+void let_go_engines() { engines().mutex.unlock(); }
+
 Engine* engine_of_number(std::uint32_t number) noexcept {
   return number < kMostLibraries ? engines().all[number].load(std::memory_order_acquire) : nullptr;
 }

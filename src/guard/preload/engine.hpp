@@ -74,6 +74,8 @@ class Engine {
 [[nodiscard]] Engine* engine_for(const void* code);
 // By its number, for entries that were handed out; null: there is none of it.
 [[nodiscard]] Engine* engine_of_number(std::uint32_t number) noexcept;
+void hold_engines();  // around a fork: see forking.hpp
+void let_go_engines();
 // kMostLibraries: it has none.
 [[nodiscard]] std::uint32_t number_of(const Engine& engine) noexcept;
 

@@ -13,6 +13,7 @@ namespace {
 thread_local int own_work = 0;
 
 std::atomic<Accounts*> made_accounts = nullptr;
+std::atomic<Contexts*> made_contexts = nullptr;
 
 std::string read_program_file() {
   std::error_code error;
@@ -54,9 +55,15 @@ Accounts& accounts() {
 Accounts* accounts_if_there() noexcept { return made_accounts.load(std::memory_order_acquire); }
 
 Contexts& contexts() {
-  static auto* const the_contexts = new Contexts(settings(), accounts());
+  static auto* const the_contexts = [] {
+    auto* made = new Contexts(settings(), accounts());
+    made_contexts.store(made, std::memory_order_release);
+    return made;
+  }();
   return *the_contexts;
 }
+
+Contexts* contexts_if_there() noexcept { return made_contexts.load(std::memory_order_acquire); }
 
 void note_engine(const Engine& engine, const std::string& why_not) {
   const std::lock_guard lock(known().mutex);
@@ -78,6 +85,9 @@ std::vector<EngineRow> known_engines() {
   const std::lock_guard lock(known().mutex);
   return known().engines;
 }
+
+void hold_known_engines() { known().mutex.lock(); }
+void let_go_known_engines() { known().mutex.unlock(); }
 
 const std::string& program_file() {
   static const auto* const file = new std::string(read_program_file());

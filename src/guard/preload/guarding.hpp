@@ -15,11 +15,14 @@ namespace plimsoll::guard {
 [[nodiscard]] Accounts& accounts();
 [[nodiscard]] Accounts* accounts_if_there() noexcept;  // null: nothing has been guarded so far
 [[nodiscard]] Contexts& contexts();
+[[nodiscard]] Contexts* contexts_if_there() noexcept;
 
 // For the report.
 void note_engine(const Engine& engine, const std::string& why_not);
 void note_llama(const Engine& engine, const std::string& version);
 [[nodiscard]] std::vector<EngineRow> known_engines();
+void hold_known_engines();  // around a fork: see forking.hpp
+void let_go_known_engines();
 // What the program is called: as asked for, else by its file.
 [[nodiscard]] const std::string& program_name();
 [[nodiscard]] const std::string& program_file();

@@ -138,6 +138,9 @@ LlamaLibrary* llama_for(const void* code) {
 
 LlamaLibrary* llama_at(const void* init_from_model) { return known_or_new(llamas(), init_from_model); }
 
+void hold_llama_libraries() { llamas().mutex.lock(); }
+void let_go_llama_libraries() { llamas().mutex.unlock(); }
+
 LlamaLibrary* llama_of_number(std::uint32_t number) noexcept {
   return number < kMostLibraries ? llamas().all[number].load(std::memory_order_acquire) : nullptr;
 }

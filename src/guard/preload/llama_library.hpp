@@ -97,6 +97,8 @@ class LlamaLibrary {
 // As engine_for() and engine_of_number().
 [[nodiscard]] LlamaLibrary* llama_for(const void* code);
 [[nodiscard]] LlamaLibrary* llama_of_number(std::uint32_t number) noexcept;
+void hold_llama_libraries();
+void let_go_llama_libraries();
 [[nodiscard]] std::uint32_t number_of(const LlamaLibrary& library) noexcept;
 // The one that has this llama_init_from_model, made known where it is not.
 [[nodiscard]] LlamaLibrary* llama_at(const void* init_from_model);

@@ -12,6 +12,7 @@
 
 #include "guard/guard_report.hpp"
 
+#include "forking.hpp"
 #include "guarding.hpp"
 #include "report_file.hpp"
 #include "words.hpp"
@@ -112,27 +113,6 @@ void at_end() {
   if (Accounts* const there = accounts_if_there(); there != nullptr) there->leave_machine();
 }
 
-// Of the thread that forks.
-thread_local Accounts* held = nullptr;
-
-// A thread that writes a report, as a signal asks for it, is not in the child: what it had locked nobody would unlock
-// there. Under this lock a file is written and nothing else done.
-void before_fork() {
-  held = accounts_if_there();
-  if (held != nullptr) held->hold();
-  reports().mutex.lock();
-}
-void after_fork_in_parent() {
-  reports().mutex.unlock();
-  if (held != nullptr) held->let_go();
-}
-// What the child has of the engine is a copy, and so are the accounts; reports stay its parent's.
-void after_fork_in_child() {
-  reports().mutex.unlock();
-  if (held != nullptr) held->let_go();
-  reports().file.leave();
-}
-
 }  // namespace
 
 void begin_reports() {
@@ -149,9 +129,14 @@ void engine_was_met() {
     if (const std::string& path = settings().report; !path.empty() && !reports().file.open(path))
       say(Weight::refusal, "the report '{}' cannot be written", path);
   }
-  pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+  hold_locks_over_forks();
   answer_signal();
 }
+
+// Under this lock a file is written and nothing else done.
+void hold_reports() { reports().mutex.lock(); }
+void let_go_reports() { reports().mutex.unlock(); }
+void leave_reports_to_parent() { reports().file.leave(); }
 
 void keep_report_file() {
   {

@@ -11,4 +11,9 @@ void engine_was_met();
 // Something that a reader of the report file wants to see now. Nothing where there is no such file.
 void keep_report_file();
 
+// --- around a fork: see forking.hpp ---
+void hold_reports();
+void let_go_reports();
+void leave_reports_to_parent();  // in the child
+
 }  // namespace plimsoll::guard

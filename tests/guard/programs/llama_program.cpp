@@ -13,6 +13,8 @@
 //   free-at-exit        leaves what there is to a destructor that runs at exit
 //   usr1                sends itself SIGUSR1 and waits for a moment
 //   fork                does what follows in a child, and waits for it
+//   fork-meanwhile      the same, while a context is being made by another thread
+//   forks=TIMES         children that free what there is and end, while another thread makes and frees contexts
 //   free-memory         prints what the first accelerator says is free
 //   pause               waits for a line on its standard input
 //   close-all=FILE      closes every descriptor but the first three, and has FILE open under all their numbers
@@ -27,6 +29,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -65,6 +68,18 @@ std::vector<Opened> contexts;
 bool on_a_thread = false;
 bool frees_at_exit = false;
 
+// What the engine says of a context that it makes stops here, between these two.
+std::atomic<bool> stops_when_told = false;
+std::atomic<bool> is_stopped = false;
+thread_local bool makes_context = false;
+
+void be_told(ggml_log_level, const char*, void*) {
+  if (!makes_context || !stops_when_told) return;
+  is_stopped = true;
+  is_stopped.notify_all();
+  stops_when_told.wait(true);
+}
+
 void load(const char* file, int layers) {
   llama_model_params params = LLAMA(llama_model_default_params)();
   params.n_gpu_layers = layers;
@@ -73,14 +88,19 @@ void load(const char* file, int layers) {
   if (model != nullptr) models.push_back(model);
 }
 
-void make_context(std::uint32_t tokens, bool embeddings) {
-  if (models.empty()) return;
+llama_context_params params_of(std::uint32_t tokens) {
   llama_context_params params = LLAMA(llama_context_default_params)();
   params.n_ctx = tokens;
   params.n_batch = 64;
   params.n_ubatch = 32;
-  params.embeddings = embeddings;
   params.n_threads = params.n_threads_batch = 1;
+  return params;
+}
+
+void make_context(std::uint32_t tokens, bool embeddings) {
+  if (models.empty()) return;
+  llama_context_params params = params_of(tokens);
+  params.embeddings = embeddings;
   llama_context* context = nullptr;
   const auto make = [&] { context = LLAMA(llama_init_from_model)(models.back(), params); };
   on_a_thread ? std::thread(make).join() : make();
@@ -124,6 +144,11 @@ void free_latest() {
   std::printf("freed\n");
 }
 
+void free_all() {
+  for (const Opened& opened : contexts) LLAMA(llama_free)(opened.context);
+  for (llama_model* model : models) LLAMA(llama_model_free)(model);
+}
+
 void give_adapter(const char* file) {
   llama_adapter_lora* adapter = LLAMA(llama_adapter_lora_init)(models.back(), file);
   float scale = 1;
@@ -161,8 +186,7 @@ void close_all(const char* file) {
 struct AtExit {
   ~AtExit() {
     if (!frees_at_exit) return;
-    for (const Opened& opened : contexts) LLAMA(llama_free)(opened.context);
-    for (llama_model* model : models) LLAMA(llama_model_free)(model);
+    free_all();
     std::printf("freed at exit\n");
   }
 } at_exit;
@@ -171,14 +195,71 @@ const char* after(const char* word, const char* start) {
   return std::strncmp(word, start, std::strlen(start)) == 0 ? word + std::strlen(start) : nullptr;
 }
 
+int status_of(pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
 bool fork_here() {
   std::fflush(stdout);
   const pid_t child = fork();
   if (child == 0) return true;
-  int status = 0;
-  waitpid(child, &status, 0);
-  std::printf("child ended with %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+  std::printf("child ended with %d\n", status_of(child));
   std::exit(0);
+}
+
+llama_context* make_quietly() {
+  makes_context = true;
+  llama_context* context = LLAMA(llama_init_from_model)(models.back(), params_of(256));
+  makes_context = false;
+  return context;
+}
+
+constexpr unsigned int kStandsStill = 120;  // seconds
+
+void fork_meanwhile() {
+  stops_when_told = true;
+  std::thread maker([] { LLAMA(llama_free)(make_quietly()); });
+  is_stopped.wait(false);
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(kStandsStill);
+    maker.detach();
+    stops_when_told = false;
+    return;
+  }
+  const int status = status_of(child);
+  stops_when_told = false;
+  stops_when_told.notify_all();
+  maker.join();
+  std::printf("child ended with %d\n", status);
+  std::exit(0);
+}
+
+// The children do not compute: the engine has locks of its own.
+void fork_often(int times) {
+  std::atomic<bool> goes_on = true;
+  std::thread maker([&] {
+    while (goes_on) LLAMA(llama_free)(make_quietly());
+  });
+  int ended = 0;
+  std::fflush(stdout);
+  for (int i = 0; i < times; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(kStandsStill);
+      free_all();
+      maker.detach();
+      std::exit(0);
+    }
+    if (status_of(child) != 0) break;
+    ++ended;
+  }
+  goes_on = false;
+  maker.join();
+  std::printf("children %d\n", ended);
 }
 
 void obey(const char* word) {
@@ -205,6 +286,8 @@ void obey(const char* word) {
   if (all == "on-a-thread") on_a_thread = true;
   if (all == "free-at-exit") frees_at_exit = true;
   if (all == "fork") (void)fork_here();
+  if (all == "fork-meanwhile") fork_meanwhile();
+  if (const char* times = after(word, "forks=")) fork_often(std::atoi(times));
   if (all == "free-memory") print_free_memory();
   if (all == "pause") pause_here();
   if (all == "abort") std::abort();
@@ -219,13 +302,10 @@ void obey(const char* word) {
 
 int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  LLAMA(llama_log_set)([](ggml_log_level, const char*, void*) {}, nullptr);
+  LLAMA(llama_log_set)(be_told, nullptr);
   LLAMA(ggml_backend_load_all)();
   for (int i = 1; i < argc; ++i) obey(argv[i]);
-  if (!frees_at_exit) {
-    for (const Opened& opened : contexts) LLAMA(llama_free)(opened.context);
-    for (llama_model* model : models) LLAMA(llama_model_free)(model);
-  }
+  if (!frees_at_exit) free_all();
   std::printf("end\n");
   return 0;
 }
