@@ -42,7 +42,10 @@ class Bodies(unittest.TestCase):
 
     def test_chunks_are_charged_as_they_arrive(self):
         """Where nobody is to read them, as the largest body."""
-        server = self.with_room_beside_its_model("--max-body", "64MiB")
+        server = self.with_room_beside_its_model("--max-body", "128MiB")
+        # A process of models is planned larger than it proves to be: more is left then than was asked for.
+        device, = server.get("/plimsoll/v1/status")[1]["devices"]
+        most = (device["headroom"] >> 20) + 44
         head = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
         small = json.dumps({"prompt": "x", "max_tokens": 1}).encode()
         body = lambda text: b"%x\r\n%s\r\n0\r\n\r\n" % (len(text), text)
@@ -53,7 +56,7 @@ class Bodies(unittest.TestCase):
             chunk = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
             sent = 0
             s.setblocking(False)
-            while not select.select([s], [], [], 0)[0] and sent < 60:  # until it is told that there is no room
+            while not select.select([s], [], [], 0)[0] and sent < most:  # until it is told that there is no room
                 data = chunk
                 while data and not select.select([s], [], [], 0)[0]:
                     select.select([s], [s], [], 1)
@@ -65,7 +68,7 @@ class Bodies(unittest.TestCase):
             s.setblocking(True)
             s.settimeout(300)
             self.assertIn(b" 503 ", s.recv(65536).split(b"\r\n")[0])
-        self.assertLess(sent, 60)
+        self.assertLess(sent, most)
 
     def test_a_key_that_goes_while_a_body_arrives_lets_nobody_in(self):
         folder = tempfile.TemporaryDirectory()
