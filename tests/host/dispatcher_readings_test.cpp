@@ -199,5 +199,20 @@ TEST(DispatcherReadingsTest, ASetOfBuffersIsWantedOnceAndComesBackWithItsCompute
   EXPECT_TRUE(capacity.admits("b", {}, {"a"}));
 }
 
+// The loader sleeps until somebody has to look again: by a clock that is set back meanwhile that would be an hour.
+TEST(DispatcherReadingsTest, WhoWaitsForWhatOthersHoldIsLookedAtThoughTheClockIsSetBack) {
+  expect_played(R"(
+budget 100
+total 100
+model a 60
+others 90 =>
+ask 1 a insist => postpone 1
+set-back 3600000 => sleeps 10000
+wait 10000 =>
+set-back 0 => sleeps 1000
+others 0 => load a
+)");
+}
+
 }  // namespace
 }  // namespace plimsoll::host

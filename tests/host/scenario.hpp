@@ -15,11 +15,12 @@
 // memory), `spoil a` (its load, since its file is damaged), `replan a 70 [slots=2]` (in the place of its load), `retry
 // a`, `more a` (one who has a lease of it wants another: `another` or `none`), `gone a` (its eviction is done; what it
 // had of runtime stays with the backend), `lost a` (its device is), `give-up a` (its process is not started again),
-// `change a` (its file is), `pin a`, `unpin a`, `leave a`, `wait 500` (milliseconds pass), `others 30` (so much do
-// others hold), `offer x 30 [idle=500] [reload=200] [at-work]` (of that a model of another process, which may be asked
-// to go), `withhold x` (it may not any more), `asked a [even-at-work]` (another process asks for its memory: `goes` or
-// `stays`). Decided: `load a`, `evict a`, `drain a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1
-// over_budget`, `postpone 1`, `preempt 1 for 2`, `ask for 1: x, y` (of others), `wait for 1` (for others at work).
+// `change a` (its file is), `pin a`, `unpin a`, `leave a`, `wait 500` (milliseconds pass), `set-back 500` (the clock
+// is, when the loader is about to sleep: `sleeps 1000` so long), `others 30` (so much do others hold), `offer x 30
+// [idle=500] [reload=200] [at-work]` (of that a model of another process, which may be asked to go), `withhold x` (it
+// may not any more), `asked a [even-at-work]` (another process asks for its memory: `goes` or `stays`). Decided: `load
+// a`, `evict a`, `drain a`, `keep a` (draining taken back), `failed a`, `grant 1`, `refuse 1 over_budget`, `postpone
+// 1`, `preempt 1 for 2`, `ask for 1: x, y` (of others), `wait for 1` (for others at work).
 #pragma once
 #include <gtest/gtest.h>
 
@@ -162,6 +163,8 @@ class Scenario {
       dispatcher_->let_go(name);
     } else if (verb == "wait") {
       now_ += std::chrono::milliseconds(std::stoi(name));
+    } else if (verb == "set-back") {
+      set_back(std::chrono::milliseconds(std::stoi(name)));
     } else {
       throw std::invalid_argument("a scenario has no '" + verb + "'");
     }
@@ -199,6 +202,14 @@ class Scenario {
     }
     std::erase_if(offers_, [&](const OfferOfOthers& one) { return one.candidate.name == name; });
     offers_.push_back(std::move(made));
+  }
+
+  void set_back(std::chrono::milliseconds by) {
+    now_ -= by;
+    dispatcher_->mend_times(now_);
+    const auto at = dispatcher_->next_look();
+    said_ = "sleeps";
+    if (at) said_ += " " + std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(*at - now_).count());
   }
 
   void begin() {
