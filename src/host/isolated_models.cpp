@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <optional>
@@ -99,12 +100,17 @@ class IsolatedModels::Group final : private worker::WorkerObserver {
     process_->set_mapped(mapped_by(models_));
     return models_.size() > 1;
   }
-  // Likewise whether there are others still. Waits while the process is being made ready again.
+  // Likewise whether there are others still, for which it is to be closed. Waits while the process is being made ready
+  // again.
   bool leave(worker::RemoteModel* model) {
     const std::lock_guard lock(mutex_);
     std::erase(models_, model);
     process_->set_mapped(mapped_by(models_));
-    return !models_.empty();
+    return !models_.empty() && !is_ending_;
+  }
+  void end() noexcept {
+    is_ending_ = true;
+    process_->end();
   }
   [[nodiscard]] std::vector<std::string> owners() const {
     std::vector<std::string> out;
@@ -171,6 +177,7 @@ class IsolatedModels::Group final : private worker::WorkerObserver {
   ReturnedMemory memory_;
   std::vector<memory::Ledger::PlannedEntry> planned_buffers_;
   std::optional<ReportedBytes> compute_buffers_;
+  std::atomic<bool> is_ending_ = false;
   mutable std::mutex mutex_;
   std::vector<worker::RemoteModel*> models_;  // in the order in which they came
   std::vector<std::string> held_by_;          // owners of what is in it, some of which have gone meanwhile
@@ -214,8 +221,24 @@ std::vector<plan::DeviceVerdict> IsolatedModels::within(std::vector<plan::Device
   return devices;
 }
 
+// A group that goes meanwhile ends its process by itself, and without the lock.
+std::size_t IsolatedModels::end_processes() {
+  std::vector<std::shared_ptr<Group>> there;
+  {
+    const std::lock_guard lock(mutex_);
+    is_ending_ = true;
+    for (const auto& [name, group] : groups_) {
+      if (auto one = group.lock()) there.push_back(std::move(one));
+    }
+  }
+  for (const auto& group : there) group->end();
+  return there.size();
+}
+
 std::shared_ptr<IsolatedModels::Group> IsolatedModels::group_of(const Asked& asked) {
   const std::string name = key_of(asked.plan, asked.process);
+  const std::lock_guard lock(mutex_);
+  if (is_ending_) throw Error(ErrorCode::cancelled, "the host is ending");
   std::weak_ptr<Group>& there = groups_[name];
   if (auto group = there.lock()) return group;
   if (program_.empty())
@@ -244,8 +267,11 @@ std::shared_ptr<IsolatedModels::Group> IsolatedModels::group_of(const Asked& ask
 
 bool IsolatedModels::holds(const plan::ModelPlan& plan) const {
   if (plan.compute_group.empty()) return true;
-  const auto there = groups_.find(plan.compute_group);
-  const auto group = there == groups_.end() ? nullptr : there->second.lock();
+  const auto group = [&] {
+    const std::lock_guard lock(mutex_);
+    const auto there = groups_.find(plan.compute_group);
+    return there == groups_.end() ? nullptr : there->second.lock();
+  }();
   if (!group) return true;
   return std::ranges::all_of(plan::compute_buffers_of(plan.compute_group, {plan}), [&](const auto& needed) {
     return std::ranges::any_of(group->planned_buffers(), [&](const memory::Ledger::PlannedEntry& entry) {

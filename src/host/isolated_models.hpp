@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -48,6 +49,9 @@ class IsolatedModels {
   // The process that is there for that compute group has compute buffers that are large enough for this model, or there
   // is none.
   [[nodiscard]] bool holds(const plan::ModelPlan& plan) const;
+  // The host is ending: all processes are ended, beside each other, and none is started. What is asked of one that
+  // hangs, or that loads, is not waited for any longer: Error{cancelled}. Any thread. Answers how many there were.
+  std::size_t end_processes();
 
  private:
   class Group;
@@ -60,6 +64,8 @@ class IsolatedModels {
   const std::vector<std::string> program_;
   const std::function<void(const std::string& model, const Error& why)> gives_up_;
   std::unique_ptr<worker::RpcLoop> loop_;
+  mutable std::mutex mutex_;
+  bool is_ending_ = false;
   std::map<std::string, std::weak_ptr<Group>> groups_;  // by name, or "model:NAME" without one
 };
 

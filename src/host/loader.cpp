@@ -55,6 +55,7 @@ Loader::Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, Fr
 
 void Loader::stop() {
   thread_.request_stop();
+  (void)end_processes();
   thread_.join();
 }
 

@@ -51,8 +51,10 @@ class Loader {
   Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, FreeCapacity capacity);
   // Lets go of what it has kept for models that may come back. No model is loaded any more by then.
   ~Loader();
-  // Waits until the job in progress is over; there is no other after it.
+  // Waits until the job in progress is over; there is no other after it. No model is used any more: a process of models
+  // that hangs is not waited for.
   void stop();
+  std::size_t end_processes() { return isolated_.end_processes(); }  // see there
   // See Host::mapped_model(). Any thread.
   [[nodiscard]] std::shared_ptr<const engine::Model> mapped_model(const std::string& name) const {
     return weights_.mapped(name);

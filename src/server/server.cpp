@@ -26,8 +26,9 @@ namespace plimsoll::server {
 namespace {
 
 constexpr std::size_t kRequestsPerConnection = 100'000;
-constexpr const char* kBody = "body";  // among the library's data of an answer
-constexpr double kBytesOfAToken = 4;   // of a request's body, for its share beside others
+constexpr const char* kBody = "body";                // among the library's data of an answer
+constexpr std::chrono::seconds kMostToBreakOff{10};  // a batch under way is computed to its end
+constexpr double kBytesOfAToken = 4;                 // of a request's body, for its share beside others
 
 std::filesystem::path kept_folder(const host::SwapLimits& swap) {
   const auto folder = swap.folder.empty() ? std::filesystem::path(plan::cache_folder()) / "swap" : swap.folder;
@@ -279,6 +280,16 @@ std::string Server::url() const {
                      impl_->options.address, v6 ? "]" : "", impl_->port);
 }
 
+// Looked at again and again, since it is asked once in the life of a server.
+bool Server::Impl::is_idle_within(std::chrono::seconds most) const {
+  const auto until = std::chrono::steady_clock::now() + most;
+  while (counters.open() > 0) {
+    if (std::chrono::steady_clock::now() >= until) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return true;
+}
+
 void Server::serve(std::stop_token stop, const std::function<void()>& listening) {
   Impl& impl = *impl_;
   const std::jthread stop_watcher([&impl, stop](const std::stop_token& over) {
@@ -288,12 +299,14 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
     wake.acquire();
     if (!stop.stop_requested()) return;
     impl.ending = true;
-    const auto until = std::chrono::steady_clock::now() + impl.options.limits.draining;
-    while (impl.counters.open() > 0 && std::chrono::steady_clock::now() < until)
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    (void)impl.is_idle_within(impl.options.limits.draining);
     impl.disconnect_watcher.stop_all();
     impl.http->library().wait_until_ready();  // it hears nothing before it listens, and would then listen for ever
     impl.http->library().stop();
+    if (impl.is_idle_within(kMostToBreakOff)) return;
+    if (const std::size_t processes = impl.host.end_processes(); processes > 0)
+      log::warn("server", "requests were broken off {} s ago and are still at work: {} processes of models are ended",
+                kMostToBreakOff.count(), processes);
   });
   const std::jthread readiness_notifier([&] {
     impl.http->library().wait_until_ready();

@@ -53,6 +53,8 @@ struct Server::Impl {
                                   const httplib::ContentReader& content);
   // Counts and logs an answer once its last byte is written.
   void write_down(const httplib::Request& request, int status);
+  // No request is at work any more; false: some still are after that time.
+  [[nodiscard]] bool is_idle_within(std::chrono::seconds most) const;
 
   // --- routes_*.cpp ---
   void add_text_routes();

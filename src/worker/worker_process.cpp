@@ -81,6 +81,22 @@ WorkerProcess::~WorkerProcess() {
   if (supervisor_.joinable()) supervisor_.join();
 }
 
+void WorkerProcess::end() noexcept {
+  const std::lock_guard lock(mutex_);
+  is_ending_ = tells_end_ = true;
+  if (life_) life_->process.kill();
+  changed_.notify_all();
+}
+
+void WorkerProcess::tell_end() const noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!tells_end_) return;
+  }
+  without_throwing(
+      [&] { observer_.gave_up({ErrorCode::cancelled, fmt::format("the process of '{}' was ended", options_.name)}); });
+}
+
 void WorkerProcess::start() {
   const std::shared_ptr<Life> life = begin_life();
   {
@@ -91,6 +107,7 @@ void WorkerProcess::start() {
     supervisor_ = std::thread([this] {
       try {
         supervise();
+        tell_end();
       } catch (const std::exception& error) {
         give_up_supervising(error.what());
       } catch (...) {
@@ -311,7 +328,7 @@ void WorkerProcess::give_up(const Error& why) {
 }
 
 void WorkerProcess::throw_why_not() const {
-  throw Error(failure_ ? failure_->code() : ErrorCode::engine_failed,
+  throw Error(failure_ ? failure_->code() : ErrorCode::cancelled,
               fmt::format("'{}' computes no more: {}", options_.name, failure_ ? failure_->what() : "it is ended"));
 }
 

@@ -53,7 +53,8 @@ class WorkerObserver {
   // throws ends that life, too.
   virtual void make_again(const std::shared_ptr<Life>& life) = 0;
   virtual void is_back() = 0;  // nobody waits in life() any more
-  // It is not started again. First before has_failed() says so, then once who waited in life() knows.
+  // It is not started again (where the host ends it, gave_up() alone says so). First before has_failed() says so, then
+  // once who waited in life() knows.
   virtual void gives_up(const Error& why) = 0;
   virtual void gave_up(const Error& why) = 0;
 };
@@ -66,9 +67,9 @@ struct WorkerOptions {
   // A later life that loads, and for so long (or twice as long as a model's first load took, where that is longer) does
   // not go on with it, is ended, which is a death.
   std::chrono::milliseconds most_silence = std::chrono::seconds(30);
-  // A life that does not do what waits for one batch at most (a conversation is made, changed, saved or left) is ended,
-  // which is a death. Heuristic: a batch of 2048 tokens takes so long where one core computes a token of a prompt in a
-  // second. Limits::most_decode_time is for what is known to be faster.
+  // A life that does not do what waits for one batch at most (a conversation is made, changed, saved or left; a batch
+  // of vectors or scores is computed) is ended, which is a death. Heuristic: a batch of 2048 tokens takes so long where
+  // one core computes a token of a prompt in a second. Limits::most_decode_time is for what is known to be faster.
   std::chrono::milliseconds most_to_answer = std::chrono::minutes(30);
   // Why a life would be in vain now; empty: nothing is in its way. It is asked before each life after the first one,
   // and what is in the way is waited out with some patience: where it lasts, the process is given up with Error{io}.
@@ -94,6 +95,9 @@ class WorkerProcess {
   [[nodiscard]] std::shared_ptr<Life> life(const std::stop_token& stop = {});
   [[nodiscard]] std::shared_ptr<Life> life_at_once() const;  // null: there is none now; throws likewise
   bool kill() noexcept;                                      // the life of now, as if it had died; false: there is none
+  // It is wanted no more, whatever its models were asked: the life of now is ended, none is begun, and who waits for
+  // one gets Error{cancelled}. Does not wait.
+  void end() noexcept;
   [[nodiscard]] std::chrono::milliseconds most_silence() const noexcept { return options_.most_silence; }
   // On the loop's thread: never fulfilled; disconnected once the life has had its time to answer, and is ended.
   template <class T>
@@ -113,6 +117,7 @@ class WorkerProcess {
   void disconnect(Life& life);
   void give_up(const Error& why);
   void give_up_supervising(const char* why) noexcept;
+  void tell_end() const noexcept;
   template <class Tell>
   void without_throwing(Tell&& tell) const noexcept;
   [[nodiscard]] std::string hindrance() const;
@@ -128,6 +133,7 @@ class WorkerProcess {
   std::shared_ptr<Life> life_;  // null: none now
   bool is_ready_ = false;       // everything in it is made
   bool is_ending_ = false;
+  bool tells_end_ = false;        // its models are there still
   std::optional<Error> failure_;  // it was given up
   std::string last_words_;
   std::uint64_t restarts_ = 0;

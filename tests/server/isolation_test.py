@@ -230,6 +230,24 @@ class Isolation(unittest.TestCase):
             time.sleep(0.02)
         self.assertFalse(os.path.exists(f"/proc/{pid}"))
 
+    def test_processes_that_hang_do_not_hold_up_the_end(self):
+        """Whether nobody asks them anything or an answer of theirs is under way: nobody waits for each of them in turn."""
+        fleet = self.fleet('isolation = "process"\n' + "".join(
+            f'[[model]]\nname = "{group}-{i}"\npath = "{MATE}"\ndevice = "none"\nctx-size = 512\ncompute-group = "{group}"\nload-at-start = true\n'
+            for group in "abc" for i in range(2)))
+        for is_at_work in (False, True):
+            server = Serving(PROGRAM, fleet, "-t", "1", "--drain-time", "0")
+            self.addCleanup(server.stop, signal.SIGKILL)
+            processes = {pid_of(server, f"{group}-{i}") for group in "abc" for i in range(2)}
+            self.assertEqual(len(processes), 3)
+            if is_at_work:
+                self.addCleanup(server.hold(model="a-0").close)
+            for pid in processes:
+                os.kill(pid, signal.SIGSTOP)
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(server.process.wait(timeout=70), 0)  # each would have had 30 s, and an answer half an hour
+            self.assertEqual([pid for pid in processes if os.path.exists(f"/proc/{pid}")], [])
+
     def test_ps_shows_a_process_on_the_line_of_its_model(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "remote_model_fixture.hpp"
@@ -41,6 +42,21 @@ TEST_F(RemoteModelTest, AProcessThatHangsWithWhatItIsGivenIsEnded) {
   test::expect_error(ErrorCode::model_crashed, "twice", [&] { conversation.prompt(tokens("Nothing but §")); });
   EXPECT_EQ(lone->deaths, 2);
   EXPECT_EQ(stream_of(params()), local(params()));
+}
+
+// As a host ends, which has more of them: nobody waits until each of them might answer.
+TEST_F(RemoteModelTest, WhoWaitsForAProcessThatIsEndedHearsOfIt) {
+  open_with_fault("stuck");
+  Conversation conversation = lone->model.create();
+  const std::vector<engine::Token> stuck = tokens("Nothing but §");
+  std::jthread ender([&] {
+    while (lone->process.life_at_once() == nullptr) std::this_thread::yield();
+    lone->process.end();
+  });
+  test::expect_error(ErrorCode::cancelled, "ended", [&] { conversation.prompt(stuck); });
+  test::expect_error(ErrorCode::cancelled, "ended", [&] { (void)lone->process.life(); });
+  EXPECT_EQ(lone->deaths, 0);
+  EXPECT_FALSE(lone->process.has_failed());
 }
 
 }  // namespace
