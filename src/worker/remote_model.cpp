@@ -253,12 +253,13 @@ void in_parts(std::span<const std::vector<engine::Token>> inputs, std::size_t ba
 
 }  // namespace
 
+// One batch, which waits for one of each other model in the process at most.
 template <class Ask>
 auto RemoteModel::compute(Ask&& ask) {
   return in_some_life(*this, [&](const std::shared_ptr<OpenModel>& open) {
     auto answer = as_ours([&] {
       return loop_.run([&] {
-        KJ_IF_MAYBE (model, open->model) return ask(*model);
+        KJ_IF_MAYBE (model, open->model) return in_time<Rows>(*open, ask(*model));
         kj::throwFatalException(kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__));
       });
     });

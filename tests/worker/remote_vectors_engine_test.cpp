@@ -1,6 +1,7 @@
 // Vectors of a model in a process of its own, and what becomes of them where that process dies.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -26,13 +27,14 @@ class RemoteVectorsTest : public testing::Test {
     return out;
   }
   // In whose process an input with this one's last token goes wrong.
-  void open_with_fault(const std::string& how, const std::string& text) {
+  void open_with_fault(const std::string& how, const std::string& text,
+                       const WorkerOptions& options = worker_options()) {
     open();
     setenv("PLIMSOLL_TEST_WORKER_FAULT", (how + "@" + std::to_string(tokens(text).back())).c_str(), 1);
     lone.reset();
-    open();
+    open(options);
   }
-  void open() { lone.emplace(open_request(request()), worker_options()); }
+  void open(const WorkerOptions& options = worker_options()) { lone.emplace(open_request(request()), options); }
   void TearDown() override { unsetenv("PLIMSOLL_TEST_WORKER_FAULT"); }  // every life of the process has it
 
   std::vector<engine::Token> tokens(const std::string& text) {
@@ -89,6 +91,16 @@ TEST_F(RemoteVectorsTest, WhoAsksAProcessThatIsGivenUpHearsOfIt) {
   lone.emplace(open_request(request()), options);
   ASSERT_TRUE(lone->process.kill());
   test::expect_error(ErrorCode::engine_failed, "has died 1 times", [&] { (void)vector_of("Day 12."); });
+}
+
+// And nobody has limited how long a batch may take.
+TEST_F(RemoteVectorsTest, AnInputWithWhichTheProcessHangsTwiceIsNotTriedAgain) {
+  WorkerOptions options = worker_options();
+  options.most_to_answer = std::chrono::seconds(2);
+  open_with_fault("loop", "Nothing but §", options);
+  test::expect_error(ErrorCode::model_crashed, "twice", [&] { (void)vector_of("Nothing but §"); });
+  EXPECT_EQ(lone->deaths, 2);
+  EXPECT_NE(lone->process.last_words().find("did not answer"), std::string::npos) << lone->process.last_words();
 }
 
 }  // namespace
