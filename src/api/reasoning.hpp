@@ -51,12 +51,15 @@ class ReasoningReader {
   [[nodiscard]] bool think(Read& out, bool last);
   [[nodiscard]] bool begin_answer(bool last);
   [[nodiscard]] bool answer(Read& out, bool last);
+  // Of a text that begins as what is held does: without the whitespace behind it.
+  [[nodiscard]] std::string_view spoken(std::string_view text) const;
 
   ReasoningForm form_;
   Place place_;
   bool any_thoughts_ = false;  // have been told: whitespace between them is a part of them
   bool is_framed_ = false;     // the answer is: its end has a mark
   std::string held_;
+  std::size_t blanks_ = 0;  // at the beginning of what is held; they have been looked at
 };
 
 }  // namespace plimsoll::api

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "api/dialect.hpp"
 
 #include "written.hpp"
@@ -70,6 +72,19 @@ TEST(ReasoningTest, AprielsStepsBeforeItsFinalResponse) {
   expect_read("Hm.\n[BEGIN FINAL RESPONSE]\nAye.\n[END FINAL RESPONSE]", "Hm.", "Aye.", true, apriel);
   expect_read("Here are my reasoning steps:\nHm.\n[BEGIN FINAL RESPONSE]\nAye.", "Hm.", "Aye.", false, apriel);
   expect_read("Aye.", "", "Aye.", false, apriel);
+}
+
+// All blanks so far were looked at again with each, which took minutes of a processor.
+TEST(ReasoningTest, BlanksAreLookedAtOnce) {
+  const std::string blanks(1 << 20, ' ');
+  const ReasoningForm granite = *reasoning_form("between <think></think> and between <response></response>");
+  const std::clock_t begun = std::clock();
+  EXPECT_EQ(read(blanks + "<think>" + blanks + "Hm." + blanks + "Well.</think>" + blanks + "<response>Aye." + blanks +
+                     "Sail.</response>",
+                 1, false, granite),
+            std::pair("Hm." + blanks + "Well.", "Aye." + blanks + "Sail."));
+  EXPECT_EQ(read(blanks + "Aye.", 1).second, blanks + "Aye.");
+  EXPECT_LT(static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC, 20);
 }
 
 TEST(ReasoningTest, ATemplateMayBeginAThought) {
