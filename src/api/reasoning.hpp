@@ -13,7 +13,6 @@ struct ReasoningForm {
   std::string_view instead{};       // what an answer without thoughts may begin with; empty: with itself
   std::string_view answer_begin{};  // what may stand around the answer behind them
   std::string_view answer_end{};
-  bool of_control_tokens = false;  // the marks are: they are seen only where control tokens are shown as text
   friend bool operator==(const ReasoningForm&, const ReasoningForm&) = default;
 };
 

@@ -38,7 +38,7 @@ void expect_read(std::string_view text, const std::string& thoughts, const std::
 TEST(ReasoningTest, FormsAreToldByTheTemplate) {
   EXPECT_EQ(reasoning_form("{{ messages }}"), std::nullopt);
   EXPECT_EQ(reasoning_form("a<think>\n")->end, "</think>");
-  EXPECT_TRUE(reasoning_form("'[THINK]'")->of_control_tokens);
+  EXPECT_EQ(reasoning_form("'[THINK]'")->end, "[/THINK]");
   EXPECT_EQ(reasoning_form("<|start|>assistant<|channel|>analysis<|message|>")->instead, "<|channel|>final<|message|>");
 }
 
@@ -47,7 +47,6 @@ TEST(ReasoningTest, GemmasChannelAndSeedsTags) {
   expect_read("<|channel>thought\nFirst the wind.\n<channel|>Set sail.", "First the wind.", "Set sail.", false, gemma);
   expect_read("Set sail.", "", "Set sail.", false, gemma);
   EXPECT_FALSE(ends_in_a_thought("<|turn>model\n<|channel>thought\n<channel|>", gemma));  // thinking is off
-  EXPECT_TRUE(gemma.of_control_tokens);
   const ReasoningForm seed = *reasoning_form("'<seed:think>' + reasoning + '</seed:think>'");
   expect_read("<seed:think>\nHm.\n</seed:think>\nAye.", "Hm.", "Aye.", false, seed);
 }
@@ -62,7 +61,6 @@ TEST(ReasoningTest, AnswersThatStandBetweenMarks) {
   expect_read("<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Aye.<|END_RESPONSE|>", "Hm.", "Aye.", false,
               cohere);
   expect_read("<|START_RESPONSE|>Aye.<|END_RESPONSE|>", "", "Aye.", false, cohere);
-  EXPECT_TRUE(cohere.of_control_tokens);
   EXPECT_EQ(reasoning_form("'<|START_THINKING|>' '<|START_TEXT|>'")->answer_end, "<|END_TEXT|>");
 }
 
