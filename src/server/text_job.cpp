@@ -86,7 +86,8 @@ void TextJob::start() {
                                               return how;
                                             },
                                         .next = [this] { return give_way_.get_token(); }};
-  SlotRules rules{.scales = adapter_scales(lease.served().plan().request.adapters),
+  const engine::AdapterScales scales = adapter_scales(lease.served().plan().request.adapters);
+  SlotRules rules{.scales = scales,
                   .weight = server_.key_usage.claim_of(owner_, {}, 0).weight,
                   .number = request_.conversation_number,
                   .is_chat = read_.chat != nullptr};
@@ -94,7 +95,10 @@ void TextJob::start() {
   meta_.prompt_tokens = usage().prompt_tokens;
   meta_.cached_tokens = answers_->cached_at_first();
   meta_.prompts = shown_prompts();
-  if (request_.shows_tokens) meta_.sampling = sampling_;
+  if (request_.shows_tokens) {
+    meta_.sampling = sampling_;
+    meta_.adapter_scales = scales;
+  }
   meta_.answers_per_prompt = static_cast<std::size_t>(request_.n);
 }
 
@@ -103,7 +107,7 @@ std::vector<api::ReadPrompt> TextJob::shown_prompts() {
   if (!request_.shows_tokens) return out;
   const engine::Vocab vocab = answers_->model().vocabulary()->vocab();
   for (const std::vector<Token>& prompt : read_.prompts)
-    out.push_back({.tokens = prompt, .text = vocab.detokenize(prompt, true)});
+    out.push_back({.tokens = prompt, .text = vocab.detokenize(prompt, true), .most_tokens = most_tokens(prompt)});
   return out;
 }
 
