@@ -16,6 +16,7 @@ namespace plimsoll::api {
 struct ReadPrompt {
   std::vector<std::int32_t> tokens{};
   std::string text{};
+  std::int32_t most_tokens = -1;  // of an answer to it; -1: as many as fit
 };
 
 // Known when the model is ready and the prompt is read, before the first piece.
@@ -29,6 +30,7 @@ struct ResponseMeta {
   std::size_t answers_per_prompt = 1;  // choices are counted prompt after prompt
   // What it is made with, of the file, the fleet, the preset and the request; only where TextRequest::shows_tokens.
   std::optional<engine::SamplingParams> sampling{};
+  std::vector<float> adapter_scales{};  // of all that were planned; where there is `sampling`
 };
 
 // How much of a prompt has been read.

@@ -111,7 +111,7 @@ void read_structured_outputs(Fields& fields, TextRequest& request) {
 
 Json read_format(const Json& format, const std::string& path) {
   Fields fields(format, path);
-  const std::string type = fields.need_text("type");
+  const std::string type = fields.text("type").value_or(fields.find("json_schema") != nullptr ? "json_schema" : "text");
   if (type == "text") return nullptr;
   if (type == "json_object" || type == "json") {
     for (const char* key : {"schema", "value"}) {  // as llama-server takes it, and as TGI does

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <charconv>
 
 #include "api/problem.hpp"
 
@@ -56,14 +57,48 @@ class Limits final : public nlohmann::json_sax<Json> {
   std::array<int, kDeepestJson + 1> members_{};  // of the objects that are open now, by depth
 };
 
+// The number of an escape at the text's beginning, as \ud83d; empty: there is none.
+std::optional<unsigned> escaped_unit(std::string_view text) {
+  constexpr std::size_t kSize = 6;
+  unsigned unit = 0;
+  if (!text.starts_with("\\u") || text.size() < kSize) return std::nullopt;
+  const auto [end, error] = std::from_chars(text.data() + 2, text.data() + kSize, unit, 16);
+  return error == std::errc() && end == text.data() + kSize ? std::optional(unit) : std::nullopt;
+}
+
+bool is_first_half(std::optional<unsigned> unit) { return unit && *unit >= 0xD800 && *unit < 0xDC00; }
+bool is_second_half(std::optional<unsigned> unit) { return unit && *unit >= 0xDC00 && *unit < 0xE000; }
+
+// Programs in JavaScript cut texts between the two halves of a character, and write each half as an escape. U+FFFD
+// stands for one without the other. Empty: there is none.
+std::optional<std::string> with_whole_characters(std::string_view text) {
+  constexpr std::size_t kSize = 6;
+  std::optional<std::string> out;
+  for (std::size_t at = text.find('\\'); at < text.size(); at = text.find('\\', at)) {
+    const std::optional<unsigned> unit = escaped_unit(text.substr(at));
+    if (!unit) {
+      at += 2;
+    } else if (is_first_half(unit) && is_second_half(escaped_unit(text.substr(at + kSize)))) {
+      at += 2 * kSize;
+    } else {
+      if (is_first_half(unit) || is_second_half(unit)) {
+        if (!out) out.emplace(text);
+        out->replace(at, kSize, "\\ufffd");
+      }
+      at += kSize;
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Json parse_json(std::string_view text) {
   Limits limits;
+  if (Json::sax_parse(text, &limits)) return Json::parse(text, nullptr, false);
+  if (const auto whole = with_whole_characters(text)) return parse_json(*whole);
   // to_text() replaces what of a stranger's bytes is no UTF-8.
-  if (!Json::sax_parse(text, &limits))
-    throw bad_request(fmt::format("the body is not JSON: {}", text.empty() ? "it is empty" : limits.wrong()));
-  return Json::parse(text, nullptr, false);
+  throw bad_request(fmt::format("the body is not JSON: {}", text.empty() ? "it is empty" : limits.wrong()));
 }
 
 Json parse_object(std::string_view text) {

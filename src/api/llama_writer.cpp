@@ -117,12 +117,16 @@ class LlamaWriter final : public AnswerWriter {
   }
 
   // A grammar stays as it was given: what is made of a schema may be long, and stands in each answer.
-  [[nodiscard]] Json settings() const {
+  [[nodiscard]] Json settings(const ReadPrompt& prompt) const {
     Json out = form_.settings;
     if (!meta_.sampling) return out;
     Json sampling = llama_sampling(*meta_.sampling);
     sampling.erase("grammar");
     out.update(sampling);
+    out["max_tokens"] = out["n_predict"] = prompt.most_tokens;
+    out["lora"] = Json::array();
+    for (const float scale : meta_.adapter_scales)
+      out["lora"].push_back({{"id", out["lora"].size()}, {"scale", scale}});
     return out;
   }
 
@@ -143,7 +147,7 @@ class LlamaWriter final : public AnswerWriter {
              {"model", meta_.model},
              {"tokens_predicted", choice.timings.predicted},
              {"tokens_evaluated", prompt.tokens.size()},
-             {"generation_settings", settings()},
+             {"generation_settings", settings(prompt)},
              {"prompt", prompt.text},
              {"has_new_line", has_newline},
              {"truncated", false},

@@ -117,7 +117,8 @@ class TurnReader {
   }
 
   void add_call(Fields& block) {
-    Json input = block.need("input");
+    const Json* given = block.find("input");
+    Json input = given == nullptr ? Json::object() : *given;  // of a call without arguments
     if (!input.is_object()) block.fail("input", "must be an object");
     if (!last_is(role_)) messages_.push_back({.role = role_, .content = ""});
     messages_.back().extra["tool_calls"].push_back(
@@ -151,7 +152,8 @@ Json read_tool(const Json& json, const std::string& path) {
   }
   Json function{{"name", tool.need_text("name")}};
   if (const auto description = tool.text("description")) function["description"] = *description;
-  function["parameters"] = tool.need("input_schema");
+  const Json* schema = tool.find("input_schema");
+  function["parameters"] = schema != nullptr ? *schema : Json{{"type", "object"}, {"properties", Json::object()}};
   tool.ignore(
       {"cache_control", "strict", "input_examples", "eager_input_streaming", "defer_loading", "allowed_callers"});
   tool.pass_over_unknown();

@@ -16,28 +16,24 @@ constexpr std::array kForms{
     ReasoningForm{.begin = "Here are my reasoning steps:",
                   .end = "[BEGIN FINAL RESPONSE]",
                   .instead = "[BEGIN FINAL RESPONSE]",
-                  .answer_end = "[END FINAL RESPONSE]",
-                  .of_control_tokens = true},
+                  .answer_end = "[END FINAL RESPONSE]"},
     ReasoningForm{.begin = "<|START_THINKING|>",
                   .end = "<|END_THINKING|>",
                   .instead = "<|START_RESPONSE|>",
                   .answer_begin = "<|START_RESPONSE|>",
-                  .answer_end = "<|END_RESPONSE|>",
-                  .of_control_tokens = true},
+                  .answer_end = "<|END_RESPONSE|>"},
     ReasoningForm{.begin = "<|START_THINKING|>",
                   .end = "<|END_THINKING|>",
                   .instead = "<|START_TEXT|>",
                   .answer_begin = "<|START_TEXT|>",
-                  .answer_end = "<|END_TEXT|>",
-                  .of_control_tokens = true},
+                  .answer_end = "<|END_TEXT|>"},
     ReasoningForm{.begin = "<think>", .end = "</think>"},
-    ReasoningForm{.begin = "[THINK]", .end = "[/THINK]", .of_control_tokens = true},
+    ReasoningForm{.begin = "[THINK]", .end = "[/THINK]"},
     ReasoningForm{.begin = "<|channel|>analysis<|message|>",
                   .end = "<|end|><|start|>assistant<|channel|>final<|message|>",
-                  .instead = "<|channel|>final<|message|>",
-                  .of_control_tokens = true},
-    ReasoningForm{.begin = "<|channel>thought", .end = "<channel|>", .of_control_tokens = true},
-    ReasoningForm{.begin = "<seed:think>", .end = "</seed:think>", .of_control_tokens = true},
+                  .instead = "<|channel|>final<|message|>"},
+    ReasoningForm{.begin = "<|channel>thought", .end = "<channel|>"},
+    ReasoningForm{.begin = "<seed:think>", .end = "</seed:think>"},
 };
 // A word of each form that only its templates have, or those behind it in the list as well.
 constexpr std::array<std::string_view, kForms.size()> kSigns{
@@ -79,7 +75,8 @@ ReasoningReader::ReasoningReader(const ReasoningForm& form, bool inside)
 
 // Each of these answers whether there is more to read in what is held.
 bool ReasoningReader::begin(bool last) {
-  const std::string_view text = without_spaces_before(held_);
+  blanks_ = std::min(held_.find_first_not_of(kSpaces, blanks_), held_.size());
+  const std::string_view text = std::string_view(held_).substr(blanks_);
   const auto is_mark = [&](std::string_view mark) { return !mark.empty() && text.starts_with(mark); };
   const auto may_become = [&](std::string_view mark) { return text.size() < mark.size() && mark.starts_with(text); };
   if (is_mark(form_.begin)) {
@@ -94,15 +91,23 @@ bool ReasoningReader::begin(bool last) {
   } else {
     return false;
   }
+  blanks_ = 0;
   return true;
 }
 
+std::string_view ReasoningReader::spoken(std::string_view text) const {
+  const std::size_t blanks = std::min(blanks_, text.size());
+  const std::size_t behind = without_spaces_behind(text.substr(blanks)).size();
+  return text.substr(0, behind == 0 ? 0 : blanks + behind);
+}
+
 bool ReasoningReader::think(Read& out, bool last) {
-  const std::size_t end = held_.find(form_.end);
+  const std::size_t end = held_.find(form_.end, blanks_);  // no mark begins with a space
   const bool ended = end != std::string::npos;
   std::string_view text = std::string_view(held_).substr(0, end);
   if (!ended && !last) text.remove_suffix(begun(text, form_.end));
-  std::string_view told = without_spaces_behind(text);
+  std::string_view told = spoken(text);
+  blanks_ = ended || last ? 0 : text.size() - told.size();
   if (!any_thoughts_) told = without_spaces_before(told);
   any_thoughts_ = any_thoughts_ || !told.empty();
   out.thoughts += told;
@@ -133,11 +138,13 @@ bool ReasoningReader::begin_answer(bool last) {
 
 bool ReasoningReader::answer(Read& out, bool last) {
   const std::string_view mark = is_framed_ ? form_.answer_end : std::string_view{};
-  const std::size_t end = mark.empty() ? std::string::npos : held_.find(mark);
+  const std::size_t end = mark.empty() ? std::string::npos : held_.find(mark, blanks_);
   const bool ended = end != std::string::npos;
   std::string_view text = std::string_view(held_).substr(0, end);
   if (!mark.empty() && !ended && !last) text.remove_suffix(begun(text, mark));
-  if (!mark.empty() && (ended || !last)) text = without_spaces_behind(text);
+  const std::size_t whole = text.size();
+  if (!mark.empty() && (ended || !last)) text = spoken(text);
+  blanks_ = ended ? 0 : whole - text.size();
   out.answer += text;
   held_.erase(0, ended ? end + mark.size() : text.size());
   if (!ended) return false;

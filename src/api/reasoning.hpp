@@ -13,7 +13,6 @@ struct ReasoningForm {
   std::string_view instead{};       // what an answer without thoughts may begin with; empty: with itself
   std::string_view answer_begin{};  // what may stand around the answer behind them
   std::string_view answer_end{};
-  bool of_control_tokens = false;  // the marks are: they are seen only where control tokens are shown as text
   friend bool operator==(const ReasoningForm&, const ReasoningForm&) = default;
 };
 
@@ -51,12 +50,15 @@ class ReasoningReader {
   [[nodiscard]] bool think(Read& out, bool last);
   [[nodiscard]] bool begin_answer(bool last);
   [[nodiscard]] bool answer(Read& out, bool last);
+  // Of a text that begins as what is held does: without the whitespace behind it.
+  [[nodiscard]] std::string_view spoken(std::string_view text) const;
 
   ReasoningForm form_;
   Place place_;
   bool any_thoughts_ = false;  // have been told: whitespace between them is a part of them
   bool is_framed_ = false;     // the answer is: its end has a mark
   std::string held_;
+  std::size_t blanks_ = 0;  // at the beginning of what is held; they have been looked at
 };
 
 }  // namespace plimsoll::api

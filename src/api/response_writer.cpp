@@ -81,8 +81,9 @@ Json call_item(const std::string& id, const char* status, const ToolCall& call, 
 class ResponseWriter final : public AnswerWriter {
  public:
   // `asked`: the members of a response that repeat the request.
-  explicit ResponseWriter(Json asked)
+  ResponseWriter(Json asked, bool tells_thoughts)
       : asked_(std::move(asked)),
+        tells_thoughts_(tells_thoughts),
         summarizes_(!asked_.at("reasoning").at("summary").is_null()),
         namespaces_(namespaces_in(asked_.at("tools"))) {}
 
@@ -99,8 +100,10 @@ class ResponseWriter final : public AnswerWriter {
 
   std::string piece(const Piece& piece) override {
     std::string out;
-    if (!piece.reasoning.empty()) out += reasoning_delta(piece.reasoning);
-    const bool says_something = !piece.text.empty() || (!piece.logprobs.empty() && open_ != Open::reasoning);
+    if (!piece.reasoning.empty()) thinks_ = true;
+    if (!piece.reasoning.empty() && tells_thoughts_) out += reasoning_delta(piece.reasoning);
+    const bool says_something = !piece.text.empty() || (!piece.logprobs.empty() && !thinks_);
+    if (says_something || !piece.tool_calls.empty()) thinks_ = false;
     if (says_something || !piece.tool_calls.empty()) out += close_reasoning();
     if (says_something) out += text_delta(piece);
     for (const ToolCall& call : piece.tool_calls) {
@@ -140,7 +143,7 @@ class ResponseWriter final : public AnswerWriter {
     meta_ = answer.meta;
     const Choice none;
     const Choice& choice = answer.choices.empty() ? none : answer.choices.front();
-    if (!choice.reasoning.empty()) output_.push_back(thoughts("completed", choice.reasoning));
+    if (!choice.reasoning.empty() && tells_thoughts_) output_.push_back(thoughts("completed", choice.reasoning));
     if (!choice.text.empty() || choice.tool_calls.empty()) {
       Json content = Json::array({text_part(choice.text, logprobs_of(choice.logprobs))});
       output_.push_back(message_item(item_id("msg"), status_of(choice.finish), std::move(content)));
@@ -269,6 +272,8 @@ class ResponseWriter final : public AnswerWriter {
   }
 
   Json asked_;
+  bool tells_thoughts_;
+  bool thinks_ = false;  // what came last was a thought
   bool summarizes_;
   Namespaces namespaces_;
   ResponseMeta meta_;
@@ -285,8 +290,8 @@ class ResponseWriter final : public AnswerWriter {
 
 }  // namespace
 
-std::unique_ptr<AnswerWriter> make_response_writer(Json asked) {
-  return std::make_unique<ResponseWriter>(std::move(asked));
+std::unique_ptr<AnswerWriter> make_response_writer(Json asked, bool tells_thoughts) {
+  return std::make_unique<ResponseWriter>(std::move(asked), tells_thoughts);
 }
 
 }  // namespace plimsoll::api

@@ -6,7 +6,7 @@
 
 namespace plimsoll::api {
 
-// `asked`: the request's own fields, which every answer repeats.
-[[nodiscard]] std::unique_ptr<AnswerWriter> make_response_writer(Json asked);
+// `asked`: the request's own fields, which every answer repeats. Without `tells_thoughts` they are not shown.
+[[nodiscard]] std::unique_ptr<AnswerWriter> make_response_writer(Json asked, bool tells_thoughts);
 
 }  // namespace plimsoll::api

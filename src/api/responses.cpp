@@ -211,7 +211,7 @@ Asked read_response(const Json& body) {
   fields.pass_over("truncation", "a conversation is taken as it is", "disabled");
   fields.pass_over("max_tool_calls", "no tools are run here");
   ChatPrompt chat = read_responses_chat(fields);
-  (void)read_thinking(fields, request, chat);
+  const bool tells_thoughts = read_thinking(fields, request, chat);
   request.prompt = std::move(chat);
   (void)read_limits(fields, request, {"max_output_tokens", "max_tokens"});
   request.stop_strings = read_stop_strings(fields, {"stop"});
@@ -228,7 +228,7 @@ Asked read_response(const Json& body) {
   ignore_openai_fields(fields);
   pass_over_others_fields(fields);
   fields.pass_over_unknown();
-  asked.writer = make_response_writer(asked_again(body));
+  asked.writer = make_response_writer(asked_again(body), tells_thoughts);
   return asked;
 }
 

@@ -89,7 +89,9 @@ class SamplingReader {
     if (given->is_structured() && given->size() > kMostNamedTokens)
       fields_.fail("logit_bias", fmt::format("may hold {} biases at most", kMostNamedTokens));
     if (given->is_object()) {
-      for (const auto& [key, value] : given->items()) add_bias(key, strength(value));
+      for (const auto& [key, value] : given->items()) {
+        if (!value.is_null()) add_bias(key, strength(value));
+      }
     } else if (given->is_array()) {
       for (const Json& pair : *given) add_pair(pair);
     } else {
@@ -157,6 +159,7 @@ class SamplingReader {
   void add_pair(const Json& pair) {
     if (!pair.is_array() || pair.size() != 2 || !(pair[0].is_string() || pair[0].is_number_integer()))
       fields_.fail("logit_bias", "must hold pairs of a token id or a text and a number");
+    if (pair[1].is_null()) return;
     if (pair[0].is_string())
       request_.text_biases.push_back({.text = pair[0].get<std::string>(), .bias = strength(pair[1])});
     else

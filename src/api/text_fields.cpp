@@ -26,6 +26,7 @@ void add_stop_strings(Fields& fields, const char* key, std::vector<std::string>&
   if (!value->is_array()) fields.fail(key, "must be a string or a list of strings");
   if (value->size() > kMostStopStrings) fields.fail(key, fmt::format("may hold {} strings at most", kMostStopStrings));
   for (const Json& entry : *value) {
+    if (entry.is_null()) continue;
     if (!entry.is_string()) fields.fail(key, "must be a string or a list of strings");
     add(entry);
   }

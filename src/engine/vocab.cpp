@@ -1,5 +1,6 @@
 #include "engine/vocab.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <plimsoll/base/error.hpp>
@@ -54,6 +55,11 @@ std::string Vocab::detokenize(const std::vector<Token>& tokens, bool special) co
 bool Vocab::is_end_of_generation(Token token) const { return llama_vocab_is_eog(vocab_, token); }
 bool Vocab::is_unknown(Token token) const {
   return (static_cast<unsigned>(attributes(token)) & LLAMA_TOKEN_ATTR_UNKNOWN) != 0;
+}
+bool Vocab::has_control(std::string_view text) const {
+  return std::ranges::any_of(tokenize(text, false, true), [&](Token token) {
+    return (static_cast<unsigned>(attributes(token)) & LLAMA_TOKEN_ATTR_CONTROL) != 0;
+  });
 }
 llama_token_attr Vocab::attributes(Token token) const { return llama_vocab_get_attr(vocab_, token); }
 std::string_view Vocab::text(Token token) const {

@@ -29,6 +29,8 @@ class Vocab {
 
   [[nodiscard]] bool is_end_of_generation(Token token) const;
   [[nodiscard]] bool is_unknown(Token token) const;  // what stands for a text that no token says
+  // A token of control is in it, which piece() shows only where it is told to.
+  [[nodiscard]] bool has_control(std::string_view text) const;
   [[nodiscard]] llama_token_attr attributes(Token token) const;
   [[nodiscard]] std::string_view text(Token token) const;  // as the file has it: not what it says, see piece()
   [[nodiscard]] Token bos() const;                         // LLAMA_TOKEN_NULL where there is none; the same below

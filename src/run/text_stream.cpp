@@ -1,6 +1,8 @@
 #include "run/text_stream.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 namespace plimsoll::run {
 namespace {
@@ -16,14 +18,6 @@ std::size_t character_length(unsigned char lead) noexcept {
 
 bool continues(unsigned char byte) noexcept { return (byte & 0xC0U) == 0x80U; }
 
-// The longest end of `text` that is a beginning of `stop`, shorter than all of it.
-std::size_t overlap(std::string_view text, std::string_view stop) {
-  for (std::size_t length = std::min(text.size(), stop.size() - 1); length > 0; --length) {
-    if (text.ends_with(stop.substr(0, length))) return length;
-  }
-  return 0;
-}
-
 }  // namespace
 
 std::size_t incomplete_utf8_tail(std::string_view text) noexcept {
@@ -36,44 +30,53 @@ std::size_t incomplete_utf8_tail(std::string_view text) noexcept {
 }
 
 TextStream::TextStream(std::vector<std::string> stop_strings, bool keep_stop_string)
-    : stop_strings_(std::move(stop_strings)), keep_stop_string_(keep_stop_string) {
-  std::erase_if(stop_strings_, [](const std::string& stop) { return stop.empty(); });
+    : keep_stop_string_(keep_stop_string) {
+  for (std::string& stop : stop_strings) {
+    if (!stop.empty()) stops_.emplace_back(std::move(stop));
+  }
+}
+
+std::string TextStream::take(std::size_t bytes) {
+  std::string taken = held_.substr(taken_, bytes);
+  taken_ += bytes;
+  if (taken_ >= held_.size() - taken_) held_.erase(0, std::exchange(taken_, 0));  // moves less than was shown
+  return taken;
 }
 
 std::size_t TextStream::showable() const {
-  std::size_t held = incomplete_utf8_tail(held_);
-  for (const std::string& stop : stop_strings_) held = std::max(held, overlap(held_, stop));
-  return held_.size() - held;
+  std::size_t held = incomplete_utf8_tail(std::string_view(held_).substr(taken_));
+  for (const StopMatch& stop : stops_) held = std::max(held, stop.begun());
+  return held_.size() - taken_ - held;
 }
 
 std::string TextStream::push(std::string_view piece) {
   if (stopped_) return {};
+  const std::size_t before = held_.size() - taken_;
   held_ += piece;
   std::size_t first = std::string::npos;
-  for (const std::string& stop : stop_strings_) {
-    if (const std::size_t at = held_.find(stop); at < first) {
+  for (StopMatch& stop : stops_) {
+    const std::optional<std::size_t> end = stop.read(piece);
+    if (!end) continue;
+    if (const std::size_t at = before + *end - stop.string().size(); at < first) {
       first = at;
-      stopped_by_ = stop;
+      stopped_by_ = stop.string();
     }
   }
-  if (first != std::string::npos) {
-    stopped_ = true;
-    std::string shown = held_.substr(0, keep_stop_string_ ? first + stopped_by_.size() : first);
-    held_.clear();
-    return shown;
-  }
-  const std::size_t ready = showable();
-  std::string shown = held_.substr(0, ready);
-  held_.erase(0, ready);
+  if (first == std::string::npos) return take(showable());
+  stopped_ = true;
+  std::string shown = take(keep_stop_string_ ? first + stopped_by_.size() : first);
+  held_.clear();
   return shown;
 }
 
 std::string TextStream::finish() {
   if (stopped_) return {};
-  const std::size_t tail = incomplete_utf8_tail(held_);
-  std::string shown = held_.substr(0, held_.size() - tail);
+  const std::size_t size = held_.size() - taken_;
+  const std::size_t tail = incomplete_utf8_tail(std::string_view(held_).substr(taken_));
+  std::string shown = take(size - tail);
   if (tail > 0) shown += "\xEF\xBF\xBD";
   held_.clear();
+  taken_ = 0;
   return shown;
 }
 

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "run/stop_match.hpp"
+
 namespace plimsoll::run {
 
 // Holds back what may still become a character or a stop string. One thread.
@@ -23,10 +25,12 @@ class TextStream {
 
  private:
   [[nodiscard]] std::size_t showable() const;
+  [[nodiscard]] std::string take(std::size_t bytes);
 
-  std::vector<std::string> stop_strings_;
+  std::vector<StopMatch> stops_;
   bool keep_stop_string_;
   std::string held_;
+  std::size_t taken_ = 0;  // of its bytes have been shown
   bool stopped_ = false;
   std::string stopped_by_;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include <plimsoll/base/error.hpp>
@@ -27,10 +28,10 @@ std::string text_of(const engine::Vocab& vocab, engine::Token token) {
 }
 
 // What a model's template is and has a place for, with llama-server's names, or why it cannot be read.
-void describe_template(Json& props, const PromptReader& reader) {
-  props["chat_template"] = reader.template_source();
+void describe_template(Json& props, const PromptReader& reader, const std::string& chosen) {
+  props["chat_template"] = chosen.empty() ? reader.template_source() : chosen;
   try {
-    const std::shared_ptr<const ModelTemplate> own = reader.chat_template();
+    const std::shared_ptr<const ModelTemplate> own = reader.chat_template(chosen);
     const engine::TemplateCapabilities& can = own->chat.capabilities();
     props["chat_template_caps"] = {{"supports_string_content", can.text_content},
                                    {"supports_typed_content", can.content_parts},
@@ -46,38 +47,50 @@ void describe_template(Json& props, const PromptReader& reader) {
   }
 }
 
-void add_vocabulary(Json& props, const PromptReader& reader) {
-  describe_template(props, reader);
+void add_vocabulary(Json& props, const PromptReader& reader, const std::string& chosen) {
+  describe_template(props, reader, chosen);
   props["bos_token"] = text_of(reader.vocab(), reader.vocab().bos());
   props["eos_token"] = text_of(reader.vocab(), reader.vocab().eos());
   props["infill"] = fills_gaps(reader.vocab());
 }
 
 // Of a request that says nothing itself.
-Json default_settings(const host::Host& host, const std::string& model, const PromptReader* reader) {
-  const std::shared_ptr<const host::Fleet> fleet = host.fleet();
+Json default_settings(const ServerContext& server, const NamedModel& named, const plan::ModelPlan& plan,
+                      const PromptReader* reader) {
   const engine::PartialSampling recommended = reader != nullptr ? reader->recommended() : engine::PartialSampling{};
+  const bool has_own = named.preset != nullptr && named.preset->adapters;
   api::TextRequest request;
-  request.sampling = sampling_of(recommended, host::model_of(*fleet, model), nullptr, request);
+  request.sampling = sampling_of(recommended, *named.model, named.preset, request);
+  request.adapters.emplace();
+  for (const float scale : has_own ? scales_of(*named.preset->adapters, plan.request.adapters)
+                                   : server.adapter_scales.of(plan.name, plan.request.adapters))
+    request.adapters->push_back({.id = request.adapters->size(), .scale = scale});
+  if (server.options.limits.answer_tokens > 0)
+    request.most_tokens = static_cast<std::int32_t>(server.options.limits.answer_tokens);
   return api::llama_settings(request);
+}
+
+std::size_t context_of(const NamedModel& named, const plan::ModelPlan& plan) {
+  const std::size_t whole = plan.dry_run.context.n_ctx_seq;
+  return named.preset != nullptr && named.preset->n_ctx > 0 ? std::min<std::size_t>(whole, named.preset->n_ctx) : whole;
 }
 
 }  // namespace
 
-Json llama_props(const host::Host& host, const std::string& model, const PromptReader* reader) {
-  const host::ModelStatus status = status_of(host, model);
-  const plan::ModelPlan plan = plan_of(host, model);
+Json llama_props(const ServerContext& server, const NamedModel& named, const PromptReader* reader) {
+  const host::ModelStatus status = status_of(server.host, named.model->request.name);
+  const plan::ModelPlan plan = plan_of(server.host, status.name);
   Json props{{"default_generation_settings",
-              {{"params", default_settings(host, model, reader)}, {"n_ctx", plan.dry_run.context.n_ctx_seq}}},
+              {{"params", default_settings(server, named, plan, reader)}, {"n_ctx", context_of(named, plan)}}},
              {"total_slots", status.slots},
              {"n_ctx", plan.dry_run.context.n_ctx},  // of all slots together
-             {"model_alias", status.name},
+             {"model_alias", named.name()},
              {"model_path", file_name(plan.request.model.path)},
              {"modalities", {{"vision", false}, {"audio", false}}},
              {"endpoint_slots", true},
              {"endpoint_props", false},  // they are read here, not changed
              {"endpoint_metrics", true}};
-  if (reader != nullptr) add_vocabulary(props, *reader);
+  if (reader != nullptr) add_vocabulary(props, *reader, named.chat_template());
   props["build_info"] = fmt::format("plimsoll {}", version());
   props["state"] = host::to_string(status.state);
   props["is_sleeping"] = !is_resident(status.state);

@@ -26,8 +26,9 @@ std::string Server::Impl::model_in_body(const httplib::Request& request) const {
 
 void Server::Impl::add_llama_model_routes() {
   http->Get("/props", answering([this](const httplib::Request& request, httplib::Response& response) {
-              const std::string name = usable_plan_of(host, asked_for(host, request)).name;
-              put(response, llama_props(host, name, vocabularies.find(name).get()));
+              const NamedModel named = model_named(host.fleet(), request.get_param_value("model"));
+              const std::string name = usable_plan_of(host, named.model->request.name).name;
+              put(response, llama_props(context(), named, vocabularies.find(name).get()));
             }));
   http->Get("/slots", answering([this](const httplib::Request& request, httplib::Response& response) {
               const Json slots = llama_slots(host, asked_for(host, request));

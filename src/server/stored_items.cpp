@@ -99,7 +99,7 @@ void StoredItems::complete(const std::string& owner, Json& body, const Charge& c
     if (charge) charge(Bytes{text->size()});
     return Json::parse(*text);
   };
-  if (const Json previous = body.value("previous_response_id", Json()); previous.is_string()) {
+  if (const Json previous = body.value("previous_response_id", Json()); previous.is_string() && previous != "") {
     std::optional<Json> conversation = take(previous);
     if (!conversation || !conversation->is_array()) {
       throw api::Problem(400, "previous_response_not_found",

@@ -9,6 +9,7 @@
 #include "api/problem.hpp"
 #include "base/log.hpp"
 #include "engine/draw_seed.hpp"
+#include "grammar/opening_tags.hpp"
 
 #include "asked_model.hpp"
 #include "preset.hpp"
@@ -85,7 +86,8 @@ void TextJob::start() {
                                               return how;
                                             },
                                         .next = [this] { return give_way_.get_token(); }};
-  SlotRules rules{.scales = adapter_scales(lease.served().plan().request.adapters),
+  const engine::AdapterScales scales = adapter_scales(lease.served().plan().request.adapters);
+  SlotRules rules{.scales = scales,
                   .weight = server_.key_usage.claim_of(owner_, {}, 0).weight,
                   .number = request_.conversation_number,
                   .is_chat = read_.chat != nullptr};
@@ -93,7 +95,10 @@ void TextJob::start() {
   meta_.prompt_tokens = usage().prompt_tokens;
   meta_.cached_tokens = answers_->cached_at_first();
   meta_.prompts = shown_prompts();
-  if (request_.shows_tokens) meta_.sampling = sampling_;
+  if (request_.shows_tokens) {
+    meta_.sampling = sampling_;
+    meta_.adapter_scales = scales;
+  }
   meta_.answers_per_prompt = static_cast<std::size_t>(request_.n);
 }
 
@@ -102,7 +107,7 @@ std::vector<api::ReadPrompt> TextJob::shown_prompts() {
   if (!request_.shows_tokens) return out;
   const engine::Vocab vocab = answers_->model().vocabulary()->vocab();
   for (const std::vector<Token>& prompt : read_.prompts)
-    out.push_back({.tokens = prompt, .text = vocab.detokenize(prompt, true)});
+    out.push_back({.tokens = prompt, .text = vocab.detokenize(prompt, true), .most_tokens = most_tokens(prompt)});
   return out;
 }
 
@@ -184,8 +189,20 @@ std::int32_t TextJob::most_tokens(const std::vector<Token>& prompt) const {
   return most;
 }
 
-run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<Token>& prompt,
-                                         const ResponseStream::Form& form) const {
+// Where a model begins a call or a thought with a token of its own, that token must be seen.
+bool TextJob::must_see_control_tokens(const ResponseStream::Form& form) {
+  std::vector<std::string> marks;
+  if (form.calls) marks = grammar::opening_tags(grammar::tool_opening(read_.chat->tools, {}));
+  if (held_.has_thoughts) {
+    const api::ReasoningForm& thoughts = *read_.chat->reasoning;
+    for (const std::string_view mark : {thoughts.begin, thoughts.end, thoughts.instead, thoughts.answer_end})
+      if (!mark.empty()) marks.emplace_back(mark);
+  }
+  const engine::Vocab vocab = answers_->model().vocabulary()->vocab();
+  return std::ranges::any_of(marks, [&](const std::string& mark) { return vocab.has_control(mark); });
+}
+
+run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<Token>& prompt) const {
   run::GenerationParams params;
   params.predict = most_tokens(prompt);
   params.sampling = sampling_;
@@ -195,9 +212,6 @@ run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<T
         engine::following_seed(params.sampling.seed, static_cast<std::uint32_t>(choice % answers_per_prompt()));
   params.stop_strings = request_.stop_strings;
   params.keep_stop_string = request_.keep_stop_string;
-  // Where a model begins a call or a thought with a token of its own, that token must be seen.
-  const bool calls = read_.chat && read_.chat->tools == grammar::ToolForm::mistral && form.calls.has_value();
-  params.show_special = calls || (held_.has_thoughts && read_.chat->reasoning->of_control_tokens);
   params.overflow.strategy = run::ContextOverflow::stop;
   params.read_ahead = kPiecesAhead;
   return params;
@@ -222,7 +236,8 @@ std::size_t TextJob::answers_per_prompt() const noexcept {
 TextAnswer::Asked TextJob::asked_of(std::size_t choice) {
   const std::vector<Token>& prompt = read_.prompts[choice / answers_per_prompt()];
   ResponseStream::Form form = form_of_answer();
-  run::GenerationParams generation = params_of(choice, prompt, form);
+  run::GenerationParams generation = params_of(choice, prompt);
+  generation.show_special = must_see_control_tokens(form);
   return {.choice = choice,
           .prompt = prompt,
           .is_first_of_prompt = choice % answers_per_prompt() == 0,

@@ -66,8 +66,8 @@ class TextJob {
   [[nodiscard]] std::vector<api::ReadPrompt> shown_prompts();
   void note_end(const TextAnswer& answer);
   [[nodiscard]] TextAnswer::Asked asked_of(std::size_t choice);
-  [[nodiscard]] run::GenerationParams params_of(std::size_t choice, const std::vector<engine::Token>& prompt,
-                                                const ResponseStream::Form& form) const;
+  [[nodiscard]] bool must_see_control_tokens(const ResponseStream::Form& form);
+  [[nodiscard]] run::GenerationParams params_of(std::size_t choice, const std::vector<engine::Token>& prompt) const;
   [[nodiscard]] std::shared_ptr<PromptLogprobs> of_prompt(std::size_t prompt);
   [[nodiscard]] std::string echoed(const std::vector<engine::Token>& prompt);
 

@@ -59,7 +59,8 @@ std::size_t TextSlot::begin_with(const std::vector<engine::Token>& prompt) {
     try {
       lease_.resume(kept_->id(), kept_->like());
     } catch (const Error& error) {
-      if (error.code() == ErrorCode::over_budget) {  // no room now for what lies on disk of it
+      if (error.code() == ErrorCode::over_budget) {  // no room now for what lies on disk of it, and stays there
+        kept_->keep(kept_->tokens(), kept_->prompt());
         kept_ = take({});
       } else if (error.code() != ErrorCode::unsupported) {
         throw;

@@ -160,6 +160,18 @@ TEST(FieldsTest, GrammarsAreBounded) {
   expect_problem("grammar", "bytes long at most", [&] { return read(std::string(70'000, ' ')); });
 }
 
+TEST(FieldsTest, ABiasOfNullIsNone) {
+  for (const char* given : {R"({"10": null, "a": null, "7": 1})", R"([[10, null], ["a", null], [7, 1]])"}) {
+    const Json json{{"logit_bias", Json::parse(given)}};
+    Fields fields(json);
+    TextRequest request;
+    read_sampling(fields, request);
+    ASSERT_EQ(request.sampling.logit_bias.size(), 1U) << given;
+    EXPECT_EQ(request.sampling.logit_bias[0].token, 7);
+    EXPECT_TRUE(request.text_biases.empty());
+  }
+}
+
 TEST(FieldsTest, StopStrings) {
   const auto read = [](const char* text) {
     const Json json{{"stop", Json::parse(text)}};
@@ -169,6 +181,7 @@ TEST(FieldsTest, StopStrings) {
   EXPECT_EQ(read("\"a\""), (std::vector<std::string>{"a"}));
   EXPECT_EQ(read(R"(["a", "b"])"), (std::vector<std::string>{"a", "b"}));
   EXPECT_TRUE(read("null").empty());
+  EXPECT_EQ(read(R"(["a", null])"), (std::vector<std::string>{"a"}));
   expect_problem("stop", "must be a string or a list", [&] { return read("[1]"); });
   expect_problem("stop", "may hold", [&] { return read(Json(std::vector<std::string>(65, "a")).dump().c_str()); });
   EXPECT_EQ(read(Json(std::string(1024, 'a')).dump().c_str()).size(), 1U);
@@ -184,6 +197,9 @@ TEST(FieldsTest, Formats) {
   EXPECT_EQ(read_format(nested, "f"), Json::parse(R"({"a": 1})"));
   EXPECT_EQ(read_format(Json::parse(R"({"type": "json_schema", "name": "x", "schema": {"a": 1}})"), "f"),
             Json::parse(R"({"a": 1})"));
+  EXPECT_TRUE(read_format(Json::object(), "f").is_null());
+  EXPECT_TRUE(read_format(Json::parse(R"({"type": null})"), "f").is_null());
+  EXPECT_EQ(read_format(Json::parse(R"({"json_schema": {"schema": {"a": 1}}})"), "f"), Json::parse(R"({"a": 1})"));
   expect_problem("f.type", "must be", [] { return read_format(Json::parse(R"({"type": "xml"})"), "f"); });
   expect_problem("f.json_schema.schema", "is missing",
                  [] { return read_format(Json::parse(R"({"type": "json_schema", "json_schema": {}})"), "f"); });

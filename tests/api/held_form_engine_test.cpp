@@ -13,8 +13,7 @@ namespace {
 const ReasoningForm kThink{.begin = "<think>", .end = "</think>"};
 const ReasoningForm kChannels{.begin = "<|channel|>analysis<|message|>",
                               .end = "<|end|><|start|>assistant<|channel|>final<|message|>",
-                              .instead = "<|channel|>final<|message|>",
-                              .of_control_tokens = true};
+                              .instead = "<|channel|>final<|message|>"};
 
 class HeldFormEngineTest : public test::ByteGrammarTest {
  protected:

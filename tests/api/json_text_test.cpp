@@ -33,10 +33,9 @@ std::string members(std::size_t count) {
 }
 
 TEST(JsonTextTest, WhatIsNoJson) {
-  for (const char* text :
-       {"", " ", "{", R"({"a")", R"({"a":})", R"({"a":1,})", "{'a':1}", R"({"a":1} x)", R"({"a":"\ud800"})",
-        R"({"a":NaN})", R"({"a":Infinity})", R"({"a":-Infinity})", R"({"a":1e999})", R"({"a":01})", R"({"a":"b)",
-        R"({"a":"\x"})", "{\"a\":\"\n\"}", R"({"a":tru)", "// c\n{}"})
+  for (const char* text : {"", " ", "{", R"({"a")", R"({"a":})", R"({"a":1,})", "{'a':1}", R"({"a":1} x)",
+                           R"({"a":NaN})", R"({"a":Infinity})", R"({"a":-Infinity})", R"({"a":1e999})", R"({"a":01})",
+                           R"({"a":"b)", R"({"a":"\x"})", "{\"a\":\"\n\"}", R"({"a":tru)", "// c\n{}"})
     expect_refused(text, "the body is not JSON");
 }
 
@@ -88,6 +87,20 @@ TEST(JsonTextTest, ManyObjectsTakeNoLongerThanTheyAreLong) {
 
 TEST(JsonTextTest, TheLastOfTwoCounts) {
   EXPECT_EQ(to_text(parse_object(R"({"a":1,"b":2,"a":3})")), R"({"a":3,"b":2})");
+}
+
+// As programs in JavaScript write a text that they have cut inside of a character.
+TEST(JsonTextTest, HalvesOfCharactersAreReplaced) {
+  const std::string no_character = "\xEF\xBF\xBD";
+  for (const auto& [text, read] :
+       std::vector<std::pair<std::string, std::string>>{{R"(a\ud83d)", "a" + no_character},
+                                                        {R"(\uDE00z)", no_character + "z"},
+                                                        {R"(\ud83d\ud83d\ude00)", no_character + "\xF0\x9F\x98\x80"},
+                                                        {R"(\ude00\ud83d\u0041)", no_character + no_character + "A"},
+                                                        {R"(\\ud83d\ud83d\\)", R"(\ud83d)" + no_character + R"(\)"}})
+    EXPECT_EQ(parse_object(R"({"a":")" + text + R"("})")["a"], read) << text;
+  EXPECT_THROW((void)parse_object(R"({"a":"\ud83d",})"), Problem);
+  EXPECT_THROW((void)parse_object(R"({"a":"\ud8zz"})"), Problem);
 }
 
 TEST(JsonTextTest, LoneBytesAreReplacedWhenWritten) {

@@ -140,9 +140,13 @@ TEST(LlamaCompletionTest, SettingsAreThoseThatTheAnswerIsMadeWith) {
   meta.sampling.emplace();
   meta.sampling->top_k = 7;
   meta.sampling->grammar = "another";
+  meta.adapter_scales = {0.5F, 0};
+  meta.prompts.front().most_tokens = 2;  // the server's own limit
   const Json settings = asked.writer->whole({.meta = meta, .choices = {{.text = "a"}}})["generation_settings"];
   EXPECT_EQ(settings["top_k"], 7);
-  EXPECT_EQ(settings["n_predict"], 3);
+  EXPECT_EQ(settings["n_predict"], 2);
+  EXPECT_EQ(settings["max_tokens"], 2);
+  EXPECT_EQ(settings["lora"], Json::parse(R"([{"id": 0, "scale": 0.5}, {"id": 1, "scale": 0.0}])"));
   EXPECT_EQ(settings["grammar"], "root ::= [a-z]");
 }
 

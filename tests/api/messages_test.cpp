@@ -230,6 +230,22 @@ TEST(MessagesTest, ArgumentsThatAreNestedTooDeepAreText) {
   EXPECT_EQ(whole.at("content").at(0).at("input"), call.arguments);
 }
 
+// As other servers take them.
+TEST(MessagesTest, CallsAndToolsWithoutArguments) {
+  for (const char* none : {"", R"(, "input": null)"}) {
+    const Asked asked =
+        read_message(Json::parse(std::string(R"({"max_tokens": 1, "tools": [{"name": "look"}], "messages": [
+      {"role": "user", "content": "Well?"},
+      {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "look")") +
+                                 none + R"(}]},
+      {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "fog"}]}]})"));
+    const auto& chat = std::get<ChatPrompt>(asked.request.prompt);
+    EXPECT_EQ(chat.messages[1].extra["tool_calls"][0]["function"]["arguments"], Json::object());
+    ASSERT_EQ(chat.tools.size(), 1U);
+    EXPECT_EQ(chat.tools[0]["function"]["name"], "look");
+  }
+}
+
 TEST(MessagesTest, Whole) {
   const Asked asked = read_message(request());
   EXPECT_EQ(

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "api/dialect.hpp"
 
 #include "written.hpp"
@@ -36,7 +38,7 @@ void expect_read(std::string_view text, const std::string& thoughts, const std::
 TEST(ReasoningTest, FormsAreToldByTheTemplate) {
   EXPECT_EQ(reasoning_form("{{ messages }}"), std::nullopt);
   EXPECT_EQ(reasoning_form("a<think>\n")->end, "</think>");
-  EXPECT_TRUE(reasoning_form("'[THINK]'")->of_control_tokens);
+  EXPECT_EQ(reasoning_form("'[THINK]'")->end, "[/THINK]");
   EXPECT_EQ(reasoning_form("<|start|>assistant<|channel|>analysis<|message|>")->instead, "<|channel|>final<|message|>");
 }
 
@@ -45,7 +47,6 @@ TEST(ReasoningTest, GemmasChannelAndSeedsTags) {
   expect_read("<|channel>thought\nFirst the wind.\n<channel|>Set sail.", "First the wind.", "Set sail.", false, gemma);
   expect_read("Set sail.", "", "Set sail.", false, gemma);
   EXPECT_FALSE(ends_in_a_thought("<|turn>model\n<|channel>thought\n<channel|>", gemma));  // thinking is off
-  EXPECT_TRUE(gemma.of_control_tokens);
   const ReasoningForm seed = *reasoning_form("'<seed:think>' + reasoning + '</seed:think>'");
   expect_read("<seed:think>\nHm.\n</seed:think>\nAye.", "Hm.", "Aye.", false, seed);
 }
@@ -60,7 +61,6 @@ TEST(ReasoningTest, AnswersThatStandBetweenMarks) {
   expect_read("<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Aye.<|END_RESPONSE|>", "Hm.", "Aye.", false,
               cohere);
   expect_read("<|START_RESPONSE|>Aye.<|END_RESPONSE|>", "", "Aye.", false, cohere);
-  EXPECT_TRUE(cohere.of_control_tokens);
   EXPECT_EQ(reasoning_form("'<|START_THINKING|>' '<|START_TEXT|>'")->answer_end, "<|END_TEXT|>");
 }
 
@@ -70,6 +70,19 @@ TEST(ReasoningTest, AprielsStepsBeforeItsFinalResponse) {
   expect_read("Hm.\n[BEGIN FINAL RESPONSE]\nAye.\n[END FINAL RESPONSE]", "Hm.", "Aye.", true, apriel);
   expect_read("Here are my reasoning steps:\nHm.\n[BEGIN FINAL RESPONSE]\nAye.", "Hm.", "Aye.", false, apriel);
   expect_read("Aye.", "", "Aye.", false, apriel);
+}
+
+// All blanks so far were looked at again with each, which took minutes of a processor.
+TEST(ReasoningTest, BlanksAreLookedAtOnce) {
+  const std::string blanks(1 << 20, ' ');
+  const ReasoningForm granite = *reasoning_form("between <think></think> and between <response></response>");
+  const std::clock_t begun = std::clock();
+  EXPECT_EQ(read(blanks + "<think>" + blanks + "Hm." + blanks + "Well.</think>" + blanks + "<response>Aye." + blanks +
+                     "Sail.</response>",
+                 1, false, granite),
+            std::pair("Hm." + blanks + "Well.", "Aye." + blanks + "Sail."));
+  EXPECT_EQ(read(blanks + "Aye.", 1).second, blanks + "Aye.");
+  EXPECT_LT(static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC, 20);
 }
 
 TEST(ReasoningTest, ATemplateMayBeginAThought) {

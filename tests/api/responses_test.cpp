@@ -208,6 +208,34 @@ TEST(ResponsesTest, WhoAsksForASummaryOfThoughtsGetsThemAsOne) {
   }
 }
 
+TEST(ResponsesTest, ThoughtsThatAreHiddenAreToldNowhere) {
+  for (const char* hides : {R"(, "reasoning_format": "hidden")", R"(, "include_reasoning": false)",
+                            R"(, "reasoning": {"exclude": true, "summary": "auto"})"}) {
+    Asked asked = read_response(request(hides));
+    std::string out = asked.writer->begin(kMeta);
+    out += asked.writer->piece({.reasoning = "Hm, "});
+    out += asked.writer->piece({.logprobs = {{.text = " "}}});  // of the thought still
+    out += asked.writer->piece({.reasoning = "well."});
+    out += asked.writer->piece({.text = "Aye.", .logprobs = {{.text = "Aye."}}});
+    out += asked.writer->end_of_choice({});
+    out += asked.writer->end(kUsage);
+    std::size_t deltas = 0;
+    for (const Json& event : test::events(out)) {
+      const std::string type = event["type"];
+      EXPECT_FALSE(type.contains("reasoning")) << hides;
+      if (type == "response.output_text.delta") ++deltas;
+    }
+    EXPECT_EQ(deltas, 1U) << hides;
+    ASSERT_EQ(asked.writer->items().size(), 1U) << hides;
+    EXPECT_EQ(asked.writer->items()[0]["content"][0]["logprobs"].size(), 1U);
+
+    asked = read_response(request(hides));
+    const Json whole = asked.writer->whole({.choices = {{.text = "Aye.", .reasoning = "Hm, well."}}, .usage = kUsage});
+    ASSERT_EQ(whole["output"].size(), 1U) << hides;
+    EXPECT_EQ(whole["output"][0]["content"][0]["text"], "Aye.");
+  }
+}
+
 TEST(ResponsesTest, EventsAreCountedAndNamed) {
   const Asked asked = read_response(request());
   std::string out = asked.writer->begin(kMeta);

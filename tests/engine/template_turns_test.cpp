@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "engine/chat_template.hpp"
+#include "engine/template_turns.hpp"
 
 namespace plimsoll::engine {
 namespace {
@@ -65,6 +68,21 @@ TEST(TemplateTurnsTest, UsersAndAnswersComeInTurns) {
   EXPECT_EQ(told(kAlternating, {said("user", "The folder."), said("user", "Go."), said("assistant", "Aye."),
                                 said("assistant", "Done."), said("user", "And?")}),
             "[user]The folder.\n\nGo.[assistant]Aye.\n\nDone.[user]And?");
+}
+
+// All that stood there was copied for each message, which took minutes of a processor.
+TEST(TemplateTurnsTest, AnyNumberOfMessagesBecomeOne) {
+  constexpr std::size_t kMessages = 100'000;
+  const std::string line(100, 'x');
+  const std::clock_t begun = std::clock();
+  for (const char* role : {"user", "system"}) {
+    Json entries = Json::array();
+    for (std::size_t i = 0; i < kMessages; ++i) entries.push_back({{"role", role}, {"content", line}});
+    const Json one = in_order(std::move(entries), {.system = true, .several_system = false, .alternates = true});
+    ASSERT_EQ(one.size(), 1U);
+    EXPECT_EQ(one[0]["content"].get_ref<const std::string&>().size(), kMessages * (line.size() + 2) - 2);
+  }
+  EXPECT_LT(static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC, 30);
 }
 
 TEST(TemplateTurnsTest, AGreetingHasAUserBeforeIt) {

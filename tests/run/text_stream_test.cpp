@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <ctime>
+
 #include "run/text_stream.hpp"
 
 namespace plimsoll::run {
@@ -48,6 +50,42 @@ TEST(TextStreamTest, ShowsWhatOnlyLookedLikeAStopString) {
 TEST(TextStreamTest, TheEarliestOfSeveralStopStringsCounts) {
   TextStream stream({"two", "one"});
   EXPECT_EQ(stream.push("zero one two"), "zero ");
+}
+
+// Each byte was compared with half a megabyte, which took minutes of a processor.
+TEST(TextStreamTest, ALongStopStringThatNearlyComesCostsNoMoreThanAnother) {
+  constexpr std::size_t kSize = 1 << 20;
+  const std::string beginning(kSize, 'a');
+  TextStream stream({beginning + "b", "never"});
+  const std::clock_t begun = std::clock();
+  std::size_t shown = 0;
+  for (std::size_t piece = 0; piece < 4 * kSize / 512; ++piece) shown += stream.push(std::string(512, 'a')).size();
+  EXPECT_EQ(shown, 3 * kSize);
+  EXPECT_EQ(stream.push("c" + beginning).size(), kSize + 1);
+  EXPECT_EQ(stream.push("bc"), "");
+  EXPECT_EQ(stream.stopped_by(), beginning + "b");
+  EXPECT_LT(static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC, 20);
+}
+
+RC_GTEST_PROP(TextStreamTest, SeveralStopStringsInSmallPieces, ()) {
+  const auto letters = rc::gen::container<std::string>(rc::gen::element('a', 'b'));
+  const std::string text = *letters;
+  const auto stops = *rc::gen::container<std::vector<std::string>>(rc::gen::nonEmpty(letters));
+  std::size_t end = std::string::npos;  // of the one that is whole first
+  std::string by;
+  for (const std::string& stop : stops) {
+    const std::size_t at = text.find(stop);
+    if (at == std::string::npos) continue;
+    if (at + stop.size() > end || (at + stop.size() == end && stop.size() <= by.size())) continue;
+    end = at + stop.size();
+    by = stop;
+  }
+  TextStream stream(stops);
+  std::string out;
+  for (const char letter : text) out += stream.push(std::string(1, letter));
+  out += stream.finish();
+  RC_ASSERT(out == text.substr(0, by.empty() ? text.size() : end - by.size()));
+  RC_ASSERT(stream.stopped_by() == by);
 }
 
 RC_GTEST_PROP(TextStreamTest, HowTheTextIsCutDoesNotMatter, (const std::vector<std::uint8_t>& lengths)) {

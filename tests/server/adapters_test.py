@@ -110,6 +110,9 @@ class Adapters(Case):
         self.assertEqual(self.said(), self.said(lora=[]))
         answer = self.complete(self.server, lora=lora(1, 0))
         self.assertEqual(answer["generation_settings"]["lora"], lora(1.0, 0.0))
+        self.assertEqual(self.server.post("/lora-adapters", lora(0.25, 0))[0], 200)
+        self.assertEqual(self.complete(self.server)["generation_settings"]["lora"], lora(0.25, 0.0))
+        self.assertEqual(self.server.get("/props")[1]["default_generation_settings"]["params"]["lora"], lora(0.25, 0.0))
 
     def test_a_kept_prompt_is_found_under_the_same_alone(self):
         first = self.complete(self.server, lora=lora(1, 0))
@@ -192,6 +195,8 @@ name = "plain"
         self.assertEqual(says["one"], self.alone((self.first, 1)))
         self.assertEqual(says["two"], self.alone((self.second, 0.75)))
         self.assertEqual(says["plain"], says["log"])
+        self.assertEqual(self.complete(server, model="two")["generation_settings"]["lora"], lora(0.0, 0.75))
+        self.assertEqual(server.get("/props?model=two")[1]["default_generation_settings"]["params"]["lora"], lora(0.0, 0.75))
         self.assertEqual(self.complete(server, model="one", lora=[])["content"], says["log"])
         self.assertEqual(server.post("/lora-adapters?model=log", [{"id": 1, "scale": 0.75}])[0], 200)
         self.assertEqual(self.complete(server, model="plain")["content"], says["two"])

@@ -264,6 +264,12 @@ class Clients(ServedCase):
             told = self.ok("/completion", {"model": name, "prompt": "Day 1.", "n_predict": 1})[1]["generation_settings"]
             self.assertEqual(told[key], value, name)
         self.assertEqual(self.server.get("/props?model=Mate-Chat")[1]["default_generation_settings"]["params"]["temperature"], 0)
+        props = self.server.get("/props?model=terse")[1]
+        self.assertEqual((props["model_alias"], props["default_generation_settings"]["n_ctx"]), ("mate-terse", 128))
+        self.assertEqual(props["default_generation_settings"]["params"]["top_k"], 1)
+        asked = {"model": "mate-terse", "prompt": "Day 1.", "n_predict": 100_000, "response_fields": ["generation_settings/n_predict", "tokens_evaluated"]}
+        told = self.ok("/completion", asked)[1]
+        self.assertEqual(told["generation_settings/n_predict"], 128 - told["tokens_evaluated"])
         # An option of Ollama's that is the engine's default counts as well: the preset says top_k = 1.
         options = {"temperature": 2, "top_k": 40, "top_p": 1, "min_p": 0, "num_predict": 16}
         ollamas = {self.ok("/api/chat", {"model": "mate-terse", "messages": QUESTION, "stream": False, "options": {**options, "seed": i}})[1]["message"]["content"] for i in range(4)}

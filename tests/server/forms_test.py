@@ -3,13 +3,14 @@
 forms_test.py PROGRAM [unittest arguments]"""
 import json
 import pathlib
+import struct
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from gguf_keys import with_keys  # noqa: E402
-from serving import MATE, SMALL, ServedCase  # noqa: E402
+from serving import MATE, SMALL, ServedCase, Serving  # noqa: E402
 
 PROGRAM = sys.argv[1]
 CHAT = "/v1/chat/completions"
@@ -164,6 +165,39 @@ class CoderTags(ServedCase):
 
 class GlmTags(CoderTags):
     template = GLM
+
+
+class ControlTokens(ServedCase):
+    """The tags of calls and thoughts are control tokens of the vocabulary, which say nothing unless they are asked to."""
+    program = PROGRAM
+    STEERED = {"messages": QUESTION, "seed": 1, "max_tokens": 300, "logit_bias": {"765": 100}}
+
+    def serve(self, tag):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        model = pathlib.Path(folder.name) / "tokens.gguf"
+        text = lambda words: struct.pack("<Q", len(words)) + words.encode()  # noqa: E731
+        unused = "<|endoftext|>"  # the name is longer by what this is shorter then: the weights stay where they are
+        with_keys(MATE, model, {"tokenizer.chat_template": TEMPLATE, "general.name": "Mate"})
+        name = "Mate" + "." * (len(unused) - len(tag))
+        model.write_bytes(model.read_bytes().replace(text(unused), text(tag)).replace(text("Mate"), text(name)))
+        server = Serving(PROGRAM, "-m", model, "-c", "2048", *SMALL)
+        self.addCleanup(server.stop)
+        return server
+
+    def test_a_call(self):
+        server = self.serve("<tool_call>")
+        asked = {**self.STEERED, "tools": tools(), "tool_choice": "required", "parallel_tool_calls": False, "enable_thinking": False}
+        status, body = server.post(CHAT, asked)
+        self.assertEqual(status, 200, body)
+        self.assertEqual(body["choices"][0]["finish_reason"], "tool_calls", body)
+        self.assertEqual(body["choices"][0]["message"]["tool_calls"][0]["function"]["name"], "steer")
+
+    def test_the_end_of_a_thought(self):
+        server = self.serve("</think>")
+        status, body = server.post(CHAT, {**self.STEERED, "max_tokens": 4})
+        self.assertEqual(status, 200, body)
+        self.assertLess(body["usage"]["completion_tokens_details"]["reasoning_tokens"], 4, body)
 
 
 class Thoughts(ServedCase):

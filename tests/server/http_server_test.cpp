@@ -124,6 +124,19 @@ TEST_F(HttpServerTest, AConnectionHasSeveralRequests) {
   EXPECT_TRUE(hear(client).ends_with("aye"));
 }
 
+// The beginning of a second one that came with the first is lost with it: its client learns at once that it must ask
+// again.
+TEST_F(HttpServerTest, ARequestThatCameWithTheOneBeforeItIsLeftToBeAskedAgain) {
+  serve(hours(1));
+  const std::string again = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  for (const std::string& more : {again, again.substr(0, 9)}) {
+    const int client = connect();
+    ASSERT_TRUE(say(client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab" + more));
+    const std::string heard = hear(client);
+    EXPECT_TRUE(heard.starts_with("HTTP/1.1 200") && heard.ends_with("ab")) << heard;
+  }
+}
+
 TEST_F(HttpServerTest, HeadersThatTrickleEnd) {
   serve(milliseconds(300));
   const int client = connect();

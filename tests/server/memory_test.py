@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Every byte, as the server itself tells it. memory_test.py PROGRAM [unittest arguments]"""
+import json
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -199,6 +201,43 @@ class ReadAhead(unittest.TestCase):
         while self.vocabularies(server) == 0:
             self.assertLess(time.monotonic(), end, server.log_text())
             time.sleep(0.05)
+
+
+class FullCache(ServedCase):
+    """Two slots share 1024 cells, and a client that does not read its answer has 700 of them."""
+    arguments = ("-m", MATE, "-np", "2", "-c", "1024", "-kvu", *SMALL)
+    SHORT = {"prompt": [10] * 400, "n_predict": 4, "ignore_eos": True}
+    WORDS = "ship " * 400
+
+    def hold(self):
+        """Each piece tells of the whole vocabulary: all of them are 15 MB, more than what can be on its way unread."""
+        connection = self.server.connection()
+        connection.sock = socket.socket()
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.sock.connect((self.server.host, self.server.port))
+        body = {"prompt": [20] * 700, "n_predict": 250, "ignore_eos": True, "stream": True, "n_probs": 768}
+        connection.request("POST", "/completion", json.dumps(body), {"Content-Type": "application/json"})
+        connection.held = connection.getresponse()
+        self.assertEqual(connection.held.status, 200)
+        self.assertTrue(connection.held.readline().startswith(b"data: {"))  # it has read its prompt
+        return connection
+
+    def test_is_a_503_that_names_a_time(self):
+        connection = self.hold()
+        for path, body in (("/completion", self.SHORT), ("/v1/completions", self.SHORT),
+                           ("/v1/chat/completions", {"messages": [{"role": "user", "content": self.WORDS}], "max_tokens": 4}),
+                           ("/v1/messages", {"messages": [{"role": "user", "content": self.WORDS}], "max_tokens": 4}),
+                           ("/v1/responses", {"input": self.WORDS, "max_output_tokens": 4}),
+                           ("/api/generate", {"prompt": self.WORDS, "options": {"num_predict": 4}, "stream": False})):
+            status, headers, answer = self.server.request("POST", path, body)
+            self.assertEqual(status, 503, (path, answer))
+            self.assertGreaterEqual(int({k.lower(): v for k, v in headers.items()}["retry-after"]), 1, path)
+        connection.close()
+        until = time.monotonic() + 120  # its end is noticed when somebody writes to it
+        while (answer := self.server.post("/completion", self.SHORT))[0] == 503 and time.monotonic() < until:
+            time.sleep(0.05)
+        self.assertEqual(answer[0], 200, answer)
+        self.assertEqual(answer[1]["tokens_predicted"], 4)
 
 
 if __name__ == "__main__":

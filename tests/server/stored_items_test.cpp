@@ -154,6 +154,13 @@ TEST_F(StoredItemsTest, AnAnswerThatGoesOnIsChargedWithAllBeforeIt) {
   EXPECT_GE(told, Bytes{10'000});
 }
 
+TEST_F(StoredItemsTest, AnEmptyNameIsNoAnswers) {
+  StoredItems items(ledger);
+  Json body{{"previous_response_id", ""}, {"input", "Where?"}};
+  items.complete("", body, {});
+  EXPECT_EQ(body["input"], "Where?");
+}
+
 TEST_F(StoredItemsTest, WhereTheBudgetIsShortNothingIsKept) {
   ledger.set_budget(device::host(), 100_KiB);
   StoredItems items(ledger);
