@@ -17,12 +17,14 @@ constexpr std::string_view kHubPrefix = "hf:";
 
 bool is_web(std::string_view text) noexcept { return text.starts_with("http://") || text.starts_with("https://"); }
 
-// Letters, digits and what needs no escape in a path; slashes stay.
-std::string escaped(std::string_view path) {
+// Letters, digits and what needs no escape in a path; slashes stay where they part folders.
+enum class Slashes { stay, are_escaped };
+std::string escaped(std::string_view path, Slashes slashes = Slashes::stay) {
   std::string out;
   for (const char c : path) {
     const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0 || std::string_view("-._~/").contains(c)) {
+    const bool stays = std::string_view("-._~").contains(c) || (c == '/' && slashes == Slashes::stay);
+    if (stays || std::isalnum(byte) != 0) {
       out += c;
     } else {
       out += fmt::format("%{:02X}", byte);
@@ -57,6 +59,9 @@ std::string without_blanks(std::string_view text) {
   return std::string(text.substr(from, text.find_last_not_of(kBlanks) - from + 1));
 }
 
+// One part of a path: a revision may be called refs/pr/1, and the hub would take the rest for a file's folders.
+std::string escaped_revision(const HubName& name) { return escaped(name.revision, Slashes::are_escaped); }
+
 bool is_owner_and_name(std::string_view text) {
   const std::size_t slash = text.find('/');
   return slash != std::string_view::npos && slash > 0 && slash + 1 < text.size() &&
@@ -69,12 +74,14 @@ bool is_remote(std::string_view text) noexcept { return is_web(text) || text.sta
 
 Hub hub_of_environment() {
   Hub hub;
-  if (const char* endpoint = std::getenv("HF_ENDPOINT"); endpoint != nullptr && *endpoint != '\0')
-    hub.endpoint = endpoint;
+  if (const char* endpoint = std::getenv("HF_ENDPOINT"); endpoint != nullptr && !without_blanks(endpoint).empty())
+    hub.endpoint = without_blanks(endpoint);
   while (hub.endpoint.ends_with('/')) hub.endpoint.pop_back();
-  if (origin_of(hub.endpoint).empty())
-    throw Error(ErrorCode::usage,
-                fmt::format("HF_ENDPOINT is '{}', which is not an address (https://HOST)", hub.endpoint));
+  // Paths are put behind it.
+  if (origin_of(hub.endpoint).empty() || hub.endpoint.find_first_of("?# \t\r\n") != std::string::npos)
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("HF_ENDPOINT is '{}', which is not an address (https://HOST or https://HOST/PATH)", hub.endpoint));
   if (const char* token = std::getenv("HF_TOKEN"); token != nullptr) hub.token = without_blanks(token);
   return hub;
 }
@@ -99,13 +106,13 @@ std::optional<HubName> hub_name(std::string_view text) {
 }
 
 std::string url_of(const Hub& hub, const HubName& name, std::string_view file) {
-  return fmt::format("{}/{}/resolve/{}/{}", hub.endpoint, escaped(name.repository), escaped(name.revision),
+  return fmt::format("{}/{}/resolve/{}/{}", hub.endpoint, escaped(name.repository), escaped_revision(name),
                      escaped(file));
 }
 
 std::string listing_url(const Hub& hub, const HubName& name) {
   return fmt::format("{}/api/models/{}/tree/{}?recursive=true", hub.endpoint, escaped(name.repository),
-                     escaped(name.revision));
+                     escaped_revision(name));
 }
 
 std::string file_name_of(std::string_view url) {

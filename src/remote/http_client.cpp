@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string_view>
 
 #include <plimsoll/base/error.hpp>
@@ -57,6 +58,19 @@ std::string next_of(std::string_view link) {
       return std::string(link.substr(at + 1, end - at - 1));
   }
   return {};
+}
+
+// The address that a page of this address means by another one, which may be relative: "/list?page=2".
+std::string from_page(const char* page, const std::string& address) {
+  if (page == nullptr || address.empty()) return address;
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), &curl_url_cleanup);
+  char* whole = nullptr;
+  if (curl_url_set(url.get(), CURLUPART_URL, page, 0) != CURLUE_OK ||
+      curl_url_set(url.get(), CURLUPART_URL, address.c_str(), 0) != CURLUE_OK ||
+      curl_url_get(url.get(), CURLUPART_URL, &whole, 0) != CURLUE_OK)
+    return address;
+  const std::unique_ptr<char, decltype(&curl_free)> owned(whole, &curl_free);
+  return whole;
 }
 
 // "HTTP/1.1 206 Partial Content" -> 206.
@@ -277,8 +291,10 @@ HttpClient::Text HttpClient::text(const std::string& url, std::size_t longest) {
     throw Error(ErrorCode::io, fmt::format("'{}' cannot be read: {}", url, why_status(exchange.status, options_.hub)));
   if (exchange.is_enough)
     throw Error(ErrorCode::io, fmt::format("'{}' cannot be read: it is longer than {} bytes", url, longest));
+  const char* page = nullptr;  // after redirects
+  (void)curl_easy_getinfo(handle_, CURLINFO_EFFECTIVE_URL, &page);
   return {.text = std::string(reinterpret_cast<const char*>(exchange.bytes.data()), exchange.bytes.size()),
-          .next = std::move(exchange.next)};
+          .next = from_page(page, exchange.next)};
 }
 
 }  // namespace plimsoll::remote

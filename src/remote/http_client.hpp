@@ -46,7 +46,7 @@ class HttpClient {
 
   struct Text {
     std::string text;
-    std::string next;  // the address of the next page, as a header Link names it; empty: none
+    std::string next;  // the address of the next page that a header Link names; empty: none
   };
   // Throws as read(); Error{io} as well where it is longer than `longest` bytes.
   [[nodiscard]] Text text(const std::string& url, std::size_t longest);

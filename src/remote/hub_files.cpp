@@ -56,9 +56,17 @@ std::string listing_error(const std::string& url) {
   return fmt::format("'{}' cannot be read: the answer is not a list of files", url);
 }
 
+Error incomplete(const std::string& url, std::string_view why) {
+  return {ErrorCode::io, fmt::format("'{}' cannot be read: the list of files {}; a file that is named in full, as in "
+                                     "hf:OWNER/REPO:FILE.gguf, needs no list",
+                                     url, why)};
+}
+
 std::uint64_t size_of(const nlohmann::json& entry) {
+  constexpr std::uint64_t kLargest = std::uint64_t{1} << 50U;  // a hundred thousand of them can be added up
   const auto& size = entry.at("size");
-  if (!size.is_number_unsigned()) throw nlohmann::json::type_error::create(302, "a size is not an amount", &size);
+  if (!size.is_number_unsigned() || size.get<std::uint64_t>() > kLargest)
+    throw nlohmann::json::type_error::create(302, "a size is not an amount", &size);
   return size.get<std::uint64_t>();
 }
 
@@ -95,10 +103,14 @@ bool carries(std::string_view path, std::string_view type) {
 std::vector<HubModel> hub_models(HttpClient& client, const Hub& hub, const HubName& name) {
   std::map<std::string, Bytes> found;
   std::string url = listing_url(hub, name);
-  for (int page = 0; !url.empty() && page < kMostPages; ++page) {
+  for (int page = 0; !url.empty(); ++page) {
     HttpClient::Text text = client.text(url, kLongestPage);
     add_files(url, text.text, found);
-    url = origin_of(text.next) == origin_of(hub.endpoint) ? text.next : "";
+    // What is not in a part of the list would be said not to be there.
+    if (!text.next.empty() && origin_of(text.next) != origin_of(hub.endpoint))
+      throw incomplete(url, "goes on at another server");
+    if (!text.next.empty() && page + 1 == kMostPages) throw incomplete(url, "has no end");
+    url = std::move(text.next);
   }
   std::vector<HubModel> models;
   for (const auto& [file, bytes] : found)

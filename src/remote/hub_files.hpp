@@ -18,7 +18,7 @@ struct HubModel {
 };
 
 // GGUF files that are models, by size: parts of a split are one, projectors (mmproj), adapters and importance matrices
-// are left out. Throws Error{io} as HttpClient does, and for an answer that is no list of files.
+// are left out. Throws Error{io} as HttpClient does, and for an answer that is no list of files, or not all of it.
 [[nodiscard]] std::vector<HubModel> hub_models(HttpClient& client, const Hub& hub, const HubName& name);
 
 // Those that `file` names: the file of that path; else those whose names carry that type of weights, in whatever case

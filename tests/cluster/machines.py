@@ -51,10 +51,10 @@ class Machine:
 
     def lose_power(self):
         """Nothing comes from it any more, not even that its connections end."""
-        said("ip", "link", "set", self.link, "down")
+        # Before the processes: with the last of them the network goes, and takes its end of the link along sooner or later.
+        said("ip", "link", "delete", self.link)
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(timeout=60)
-        said("ip", "link", "delete", self.link)
         self.process.stdin.close()
         self.log.close()
 

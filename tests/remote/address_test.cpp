@@ -34,14 +34,24 @@ TEST(AddressTest, UrlsOfTheHub) {
             "https://hub.example/o/r/resolve/main/a%20b/%C3%A4%23%3F.gguf");
   EXPECT_EQ(listing_url(hub, {.repository = "o/r", .revision = "v2"}),
             "https://hub.example/api/models/o/r/tree/v2?recursive=true");
+  // One part of the path: the hub would take what follows a slash for folders.
+  const HubName request{.repository = "o/r", .revision = "refs/pr/1"};
+  EXPECT_EQ(url_of(hub, request, "a/m.gguf"), "https://hub.example/o/r/resolve/refs%2Fpr%2F1/a/m.gguf");
+  EXPECT_EQ(listing_url(hub, request), "https://hub.example/api/models/o/r/tree/refs%2Fpr%2F1?recursive=true");
 }
 
 TEST(AddressTest, TheEnvironmentNamesAnotherHubAndAToken) {
   setenv("HF_ENDPOINT", "http://mirror.example:8080/hub//", 1);
   setenv("HF_TOKEN", "hf_secret", 1);
   EXPECT_EQ(hub_of_environment(), (Hub{.endpoint = "http://mirror.example:8080/hub", .token = "hf_secret"}));
-  setenv("HF_ENDPOINT", "mirror.example", 1);
-  expect_error(ErrorCode::usage, "HF_ENDPOINT", [] { (void)hub_of_environment(); });
+  setenv("HF_ENDPOINT", " http://mirror.example/hub/\n", 1);
+  EXPECT_EQ(hub_of_environment().endpoint, "http://mirror.example/hub");
+  for (const char* none : {"mirror.example", "https://h/a?b=c", "https://h/a#b", "https://h/a b", "https:///a"}) {
+    setenv("HF_ENDPOINT", none, 1);
+    expect_error(ErrorCode::usage, "HF_ENDPOINT", [] { (void)hub_of_environment(); });
+  }
+  setenv("HF_ENDPOINT", " ", 1);
+  EXPECT_EQ(hub_of_environment().endpoint, Hub{}.endpoint);
   unsetenv("HF_ENDPOINT");
   setenv("HF_TOKEN", " hf_secret\r\n", 1);  // as $(cat token) of some shells has it
   EXPECT_EQ(hub_of_environment().token, "hf_secret");

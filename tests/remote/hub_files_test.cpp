@@ -44,6 +44,26 @@ TEST(HubFilesTest, ModelsBySizeAndPartsOfASplitAsOne) {
   EXPECT_EQ(models.at(1).url, server.url("/o/r/resolve/main/big/m-00001-of-00002.gguf"));
 }
 
+TEST(HubFilesTest, TheNextPageMayBeNamedFromThisOne) {
+  const ScriptedServer server([](const ScriptedRequest& r) {
+    if (r.path().contains("cursor")) return http_answer("200 OK", R"([{"type":"file","path":"b.gguf","size":2}])");
+    return http_answer("200 OK", R"([{"type":"file","path":"a.gguf","size":1}])",
+                       "Link: </api/models/o/r/tree/main?cursor=x>; rel=\"next\"\r\n");
+  });
+  const Hub hub{.endpoint = server.url("")};
+  HttpClient client({.hub = hub});
+  EXPECT_EQ(files_of(hub_models(client, hub, kName)), (std::vector<std::string>{"a.gguf", "b.gguf"}));
+}
+
+TEST(HubFilesTest, AListWithoutEndIsGivenUp) {
+  const ScriptedServer server(
+      [](const ScriptedRequest&) { return http_answer("200 OK", "[]", "Link: <?cursor=x>; rel=\"next\"\r\n"); });
+  const Hub hub{.endpoint = server.url("")};
+  HttpClient client({.hub = hub});
+  expect_error(ErrorCode::io, "has no end", [&] { (void)hub_models(client, hub, kName); });
+}
+
+// Half a list would say of a file that it is not there.
 TEST(HubFilesTest, ANextPageElsewhereIsNotFollowed) {
   const ScriptedServer elsewhere([](const ScriptedRequest&) { return http_answer("200 OK", "[]"); });
   const ScriptedServer server([&](const ScriptedRequest&) {
@@ -51,13 +71,14 @@ TEST(HubFilesTest, ANextPageElsewhereIsNotFollowed) {
   });
   const Hub hub{.endpoint = server.url(""), .token = "hf_secret"};
   HttpClient client({.hub = hub});
-  EXPECT_TRUE(hub_models(client, hub, kName).empty());
+  expect_error(ErrorCode::io, "goes on at another server", [&] { (void)hub_models(client, hub, kName); });
   EXPECT_TRUE(elsewhere.requests().empty());
 }
 
 TEST(HubFilesTest, AnAnswerThatIsNoListIsSaid) {
-  for (const char* body : {"<html>", "{}", R"([{"type":"file","path":"m.gguf"}])",
-                           R"([{"type":"file","path":"m.gguf","size":-1}])", "[1]"}) {
+  for (const char* body :
+       {"<html>", "{}", R"([{"type":"file","path":"m.gguf"}])", R"([{"type":"file","path":"m.gguf","size":-1}])",
+        R"([{"type":"file","path":"m.gguf","size":18446744073709551615}])", "[1]"}) {
     const ScriptedServer server([&](const ScriptedRequest&) { return http_answer("200 OK", body); });
     const Hub hub{.endpoint = server.url("")};
     HttpClient client({.hub = hub});

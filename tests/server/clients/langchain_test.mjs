@@ -94,6 +94,8 @@ for (const [name, chat] of Object.entries(chats)) {
       for (let next = await pieces.next(); !wordsOf(next.value); next = await pieces.next()) assert.ok(!next.done);
       return async () => {
         leaving.abort();
+        // It looks at the signal when it is asked for a piece beyond those that it has, and after this nobody asks.
+        if (name === 'ChatOllama') endless.bound.client.abort();
         await (async () => { while (!(await pieces.next()).done); })().catch(() => {});
       };
     };
