@@ -35,12 +35,6 @@ struct SequenceSnapshot {
   [[nodiscard]] bool is_text() const noexcept { return !std::ranges::contains(tokens, LLAMA_TOKEN_NULL); }
 };
 
-// All conversations of a context, to be put back together.
-struct ContextSnapshot {
-  std::string fingerprint;
-  std::vector<SequenceSnapshot> sequences;  // oldest first; each with the same fingerprint
-};
-
 // What must agree for a snapshot to fit: the model file's own (engine::file_fingerprint), the engine's version, the
 // cache's types and layout, the adapters' files. The context may be longer or shorter.
 [[nodiscard]] std::string fingerprint_of(const engine::Context& context);
