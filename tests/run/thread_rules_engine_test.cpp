@@ -8,7 +8,6 @@
 
 #include "run/chat_session.hpp"
 #include "run/interactive_executor.hpp"
-#include "run/stateless_executor.hpp"
 
 #include "conversation_model.hpp"
 #include "decoding.hpp"
@@ -138,11 +137,12 @@ TEST_F(ThreadRules, TheExecutorBesideItsConversations) {
 }
 
 // More callers than sequences: who gets one is answered as if alone, the others are told so.
-TEST_F(ThreadRules, StatelessCallersBeyondTheSequencesAreToldBusy) {
+TEST_F(ThreadRules, CallersBeyondTheSequencesAreToldBusy) {
   open(test::demo_request("bosun-log", 2));
-  const StatelessExecutor stateless(*executor);
   const auto ask = [&](int which) {
-    Generation generation = stateless.infer("Day " + std::to_string(12 + which) + ".", greedy);
+    GenerationParams params = greedy;
+    params.prompt = tokenize_prompt(*instance->model(), "Day " + std::to_string(12 + which) + ".");
+    Generation generation(executor->create(), params);
     return stream(generation);
   };
   const auto alone = one_by_one(ask);
