@@ -332,8 +332,6 @@ void Context::set_control_vector(const ControlVector& vector) {
   }
 }
 
-void Context::clear_control_vector() { (void)llama_set_adapter_cvec(context_, nullptr, 0, 0, 0, 0); }
-
 GraphCounts Context::graph_counts() const {
   const llama_perf_context_data data = llama_perf_context(context_);
   return {.reused = data.n_reused, .reallocations = data.n_reallocs_same + data.n_reallocs_diff};

@@ -100,10 +100,9 @@ class Context {
   void set_adapters(const std::vector<std::pair<std::shared_ptr<Adapter>, float>>& adapters);
   // Those that were set last, whatever their scales.
   [[nodiscard]] const std::vector<std::shared_ptr<Adapter>>& adapters() const noexcept { return adapters_; }
-  // The first one makes the engine allocate for all layers; after it, setting another and clearing take nothing. Throws
+  // The first one makes the engine allocate for all layers; after it, setting another takes nothing. Throws
   // Error: usage (made for a model of another width or depth), out_of_device_memory.
   void set_control_vector(const ControlVector& vector);
-  void clear_control_vector();
   void require_sequence(SequenceId sequence) const;  // throws Error{usage} where there is none of that number
   [[nodiscard]] GraphCounts graph_counts() const;
   [[nodiscard]] llama_context* handle() const noexcept { return context_; }
