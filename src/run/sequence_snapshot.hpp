@@ -1,7 +1,6 @@
 // SequenceSnapshot: a conversation as bytes on the host, to be put back later or in another process.
 #pragma once
 #include <algorithm>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
