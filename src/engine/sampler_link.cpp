@@ -5,7 +5,6 @@
 
 #include <plimsoll/base/error.hpp>
 #include "engine/adaptive_samplers.hpp"
-#include "engine/engine_log.hpp"
 #include "engine/sampler_chain.hpp"
 
 namespace plimsoll::engine {

@@ -4,10 +4,8 @@
 #include <algorithm>
 #include <tuple>
 
-#include "engine/control_vector.hpp"
 #include "run/open.hpp"
 
-#include "decoding.hpp"
 #include "expect_error.hpp"
 #include "small_models.hpp"
 #include "temporary_folder.hpp"

@@ -4,7 +4,6 @@
 #include "run/chat_session.hpp"
 #include "run/embedder.hpp"
 #include "run/interactive_executor.hpp"
-#include "run/speculative.hpp"
 #include "tracker/hook.hpp"
 
 #include "expect_error.hpp"
