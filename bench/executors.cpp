@@ -10,7 +10,6 @@
 #include <plimsoll/base/error.hpp>
 #include "base/clock.hpp"
 #include "run/open.hpp"
-#include "run/stateless_executor.hpp"
 #include "tracker/hook.hpp"
 
 namespace {
@@ -70,8 +69,6 @@ Json batched(run::Instance& instance, const Options& options) {
 // A request of one token: what the call takes beside the decode of the same prompt and the choice of a token.
 Json stateless(run::Instance& instance, const Options& options) {
   run::BatchedExecutor executor(instance);
-  const run::StatelessExecutor stateless(executor);
-  run::GenerationParams params{.predict = 1, .sampling = {.temperature = 0}};
   const std::vector<engine::Token> prompt = run::tokenize_prompt(*instance.model(), "Day 12.");
   engine::Batch batch;
   batch.add_prompt(prompt, 0, 0);
@@ -86,7 +83,9 @@ Json stateless(run::Instance& instance, const Options& options) {
     decodes.push_back(watch.elapsed_ms());
     instance.context().clear();
     watch = Stopwatch();
-    run::Generation generation = stateless.infer("Day 12.", params);
+    run::Generation generation(
+        executor.create(),
+        {.prompt = run::tokenize_prompt(*instance.model(), "Day 12."), .predict = 1, .sampling = {.temperature = 0}});
     (void)run::stream(generation);
     calls.push_back(watch.elapsed_ms());
   }

@@ -1,6 +1,5 @@
 #include "later_plans.hpp"
 
-#include <utility>
 
 #include "options.hpp"
 

@@ -3,7 +3,6 @@
 #pragma once
 #include <memory>
 #include <optional>
-#include <stop_token>
 
 #include "plan/planner.hpp"
 #include "run/open.hpp"

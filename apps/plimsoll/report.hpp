@@ -1,7 +1,6 @@
 // report: the JSON of `plimsoll generate --report`, schema "plimsoll.report/1", and writing it whole or not at all.
 #pragma once
 #include <nlohmann/json.hpp>
-#include <string>
 #include <vector>
 
 #include "run/generation.hpp"

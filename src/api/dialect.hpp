@@ -5,7 +5,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "api/answer.hpp"
 #include "api/problem.hpp"

@@ -1,6 +1,5 @@
 // draft7_schema: a schema as its clients write it, in the words of draft 7, which the validator knows.
 #pragma once
-#include <string>
 
 #include <nlohmann/json.hpp>
 

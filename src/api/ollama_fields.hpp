@@ -1,7 +1,6 @@
 // ollama_fields: what Ollama's requests for text have in common, read into a TextRequest.
 #pragma once
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "api/dialect.hpp"

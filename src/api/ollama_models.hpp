@@ -1,7 +1,6 @@
 // ollama_models: what Ollama's clients are told about the models that are here.
 #pragma once
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 

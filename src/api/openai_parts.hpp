@@ -1,7 +1,5 @@
 // openai_parts: what OpenAI's chat and text completions have in common.
 #pragma once
-#include <initializer_list>
-#include <optional>
 #include <string>
 #include <vector>
 

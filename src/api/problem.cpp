@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <string_view>
 
 #include "api/json_text.hpp"
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "api/dialect.hpp"
-#include "api/tool_calls.hpp"
 #include "api/unknown_fields.hpp"
 
 #include "openai_parts.hpp"

@@ -2,7 +2,6 @@
 // their own.
 #pragma once
 #include <initializer_list>
-#include <optional>
 #include <string>
 #include <vector>
 

@@ -1,7 +1,6 @@
 // What a MachineLedger holds: this process's records as they should stand in the file, and what it knows of others.
 #pragma once
 #include <array>
-#include <functional>
 #include <map>
 #include <optional>
 #include <random>

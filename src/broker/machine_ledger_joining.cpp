@@ -10,6 +10,8 @@
 #include "machine_ledger_impl.hpp"
 
 namespace plimsoll::broker {
+
+static_assert(MachineLedger::kMostAccounts == kAccounts);
 namespace {
 
 std::uint64_t random_number() {

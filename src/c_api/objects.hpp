@@ -1,7 +1,6 @@
 // objects: what stands behind the handles.
 #pragma once
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>

@@ -1,9 +1,7 @@
 // The few calls of NVIDIA's management library that we use, as a table, so that a test can stand in for the library.
 #pragma once
 #include <atomic>
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "base/clock.hpp"
 #include "probes.hpp"

@@ -109,9 +109,9 @@ bool may_ask_engine_about(const std::string& description) {
   return server != here.servers.end() && greet(*server).is_well();
 }
 
-RpcGreeting greet_all(std::chrono::milliseconds limit) {
+RpcGreeting greet_all() {
   for (const RpcAddress& server : rpc_servers()) {
-    if (RpcGreeting greeting = greet(server, limit); !greeting.is_well()) return greeting;
+    if (RpcGreeting greeting = greet(server); !greeting.is_well()) return greeting;
   }
   return {.answer = RpcAnswer::greets, .why = {}};
 }

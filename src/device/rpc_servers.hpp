@@ -37,6 +37,6 @@ void add_rpc_devices();
 [[nodiscard]] bool may_ask_engine_about(const std::string& description);
 
 // Of the first of them that would not answer now; all are well: that greeting.
-[[nodiscard]] RpcGreeting greet_all(std::chrono::milliseconds limit = kGreetingLimit);
+[[nodiscard]] RpcGreeting greet_all();
 
 }  // namespace plimsoll::device

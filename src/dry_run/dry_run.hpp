@@ -2,7 +2,6 @@
 // from.
 #pragma once
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 

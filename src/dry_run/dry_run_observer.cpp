@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "tracker/attribution.hpp"
-
 namespace plimsoll::dry_run {
 namespace {
 

@@ -8,7 +8,6 @@
 
 #include <utility>
 
-#include "engine/gguf_header.hpp"
 #include "engine/model.hpp"
 
 #include "gguf_reader.hpp"

@@ -4,18 +4,6 @@
 
 namespace plimsoll::engine {
 
-void Batch::clear() noexcept {
-  tokens_.clear();
-  embeddings_.clear();
-  embedding_size_ = 0;
-  positions_.clear();
-  more_positions_.clear();
-  sees_all_ = false;
-  sequences_.clear();
-  wants_output_.clear();
-  outputs_ = 0;
-}
-
 void Batch::add(llama_token token, llama_pos position, llama_seq_id sequence, bool output) {
   if (embedding_size_ != 0) throw Error(ErrorCode::usage, "a batch is of tokens or of vectors, not of both");
   append(token, position, sequence, output);

@@ -18,7 +18,6 @@ class Batch {
  public:
   Batch() = default;
 
-  void clear() noexcept;
   void add(llama_token token, llama_pos position, llama_seq_id sequence, bool output);
   // Consecutive positions from `first`; only the last token asks for an output.
   void add_prompt(std::span<const llama_token> tokens, llama_pos first, llama_seq_id sequence, bool output_last = true);

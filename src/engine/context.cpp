@@ -245,8 +245,8 @@ std::span<const float> Context::logits(std::int32_t index) const {
   return {row, static_cast<std::size_t>(model_->facts().n_vocab)};
 }
 
-void Context::clear(bool data) {
-  if (facts_.has_memory) llama_memory_clear(llama_get_memory(context_), data);
+void Context::clear() {
+  if (facts_.has_memory) llama_memory_clear(llama_get_memory(context_), false);
   pending_moves_ = false;
 }
 
@@ -255,18 +255,13 @@ bool Context::remove(SequenceId sequence, Position from, Position to) {
   return !facts_.has_memory || llama_memory_seq_rm(llama_get_memory(context_), sequence, from, to);
 }
 
-void Context::copy(SequenceId from_sequence, SequenceId to_sequence, Position from, Position to) {
+void Context::copy(SequenceId from_sequence, SequenceId to_sequence) {
   require_sequence(from_sequence);
   require_sequence(to_sequence);
   if (!facts_.has_memory || from_sequence == to_sequence) return;
-  const bool whole = from <= 0 && (to < 0 || to > last_position(from_sequence));
-  if (!whole && !facts_.kv_unified) {
-    throw Error(ErrorCode::unsupported,
-                "a part of a sequence can be copied only in a context whose sequences share one cache");
-  }
   llama_memory_t memory = llama_get_memory(context_);
   (void)llama_memory_seq_rm(memory, to_sequence, -1, -1);
-  llama_memory_seq_cp(memory, from_sequence, to_sequence, whole ? -1 : from, whole ? -1 : to);
+  llama_memory_seq_cp(memory, from_sequence, to_sequence, -1, -1);
   if (!facts_.kv_unified) pending_moves_ = true;
 }
 
@@ -331,8 +326,6 @@ void Context::set_control_vector(const ControlVector& vector) {
     throw Error(ErrorCode::out_of_device_memory, "the engine could not allocate for the control vector");
   }
 }
-
-void Context::clear_control_vector() { (void)llama_set_adapter_cvec(context_, nullptr, 0, 0, 0, 0); }
 
 GraphCounts Context::graph_counts() const {
   const llama_perf_context_data data = llama_perf_context(context_);

@@ -80,12 +80,10 @@ class Context {
 
   // Sequence memory. Positions are half-open ranges [from, to); -1 means open. A sequence that this context does not
   // have throws Error{usage}.
-  void clear(bool data = false);
+  void clear();
   [[nodiscard]] bool remove(SequenceId sequence, Position from, Position to);  // false: this model cannot remove a part
-  // Replaces to_sequence. A part can be copied only where sequences share one cache (kv_unified): else
-  // Error{unsupported}.
-  void copy(SequenceId from_sequence, SequenceId to_sequence, Position from = -1, Position to = -1);
-  void shift(SequenceId sequence, Position from, Position to, Position by);  // throws Error{unsupported}
+  void copy(SequenceId from_sequence, SequenceId to_sequence);                 // replaces to_sequence
+  void shift(SequenceId sequence, Position from, Position to, Position by);    // throws Error{unsupported}
   // The engine notes copies between caches and shifts, and moves the memory with the next decode. Until then a saved
   // state would be wrong, and a restored one would be overwritten: SequenceState throws Error{usage}.
   [[nodiscard]] bool has_pending_moves() const noexcept { return pending_moves_; }
@@ -100,10 +98,9 @@ class Context {
   void set_adapters(const std::vector<std::pair<std::shared_ptr<Adapter>, float>>& adapters);
   // Those that were set last, whatever their scales.
   [[nodiscard]] const std::vector<std::shared_ptr<Adapter>>& adapters() const noexcept { return adapters_; }
-  // The first one makes the engine allocate for all layers; after it, setting another and clearing take nothing. Throws
+  // The first one makes the engine allocate for all layers; after it, setting another takes nothing. Throws
   // Error: usage (made for a model of another width or depth), out_of_device_memory.
   void set_control_vector(const ControlVector& vector);
-  void clear_control_vector();
   void require_sequence(SequenceId sequence) const;  // throws Error{usage} where there is none of that number
   [[nodiscard]] GraphCounts graph_counts() const;
   [[nodiscard]] llama_context* handle() const noexcept { return context_; }

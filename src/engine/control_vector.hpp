@@ -1,7 +1,6 @@
 // ControlVector: directions that are added to a model's layers while it computes: a small file that steers it.
 #pragma once
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include <plimsoll/engine/params.hpp>

@@ -4,7 +4,6 @@
 #include <llama.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 #include <string_view>
 

@@ -3,9 +3,7 @@
 // guard tells.
 #pragma once
 #include <atomic>
-#include <memory>
 #include <string>
-#include <vector>
 
 namespace plimsoll::engine {
 

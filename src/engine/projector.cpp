@@ -10,7 +10,6 @@
 
 #include <plimsoll/base/error.hpp>
 #include "base/text_file.hpp"
-#include "engine/backend.hpp"
 #include "engine/engine_log.hpp"
 #include "engine/threads.hpp"
 

@@ -44,7 +44,6 @@ class SamplerLink {
                                        std::int32_t last_n, const std::vector<std::string>& breakers);
   [[nodiscard]] static SamplerLink logit_bias(const Model& model, const std::vector<LogitBias>& biases);
   [[nodiscard]] static SamplerLink infill(const Model& model);
-  [[nodiscard]] static SamplerLink grammar(const Model& model, const Grammar& grammar);
   // What chooses: the last link of a chain.
   [[nodiscard]] static SamplerLink greedy();
   [[nodiscard]] static SamplerLink dist(std::uint32_t seed);

@@ -5,14 +5,12 @@
 
 #include <plimsoll/base/error.hpp>
 #include "engine/adaptive_samplers.hpp"
-#include "engine/engine_log.hpp"
 #include "engine/sampler_chain.hpp"
 
 namespace plimsoll::engine {
 namespace {
 
-// What draws, for DrawPlace: each kind draws something of its own.
-constexpr std::uint32_t kChoosing = 0;
+// What draws, for DrawPlace: each kind draws something of its own. What chooses is 0.
 constexpr std::uint32_t kXtc = 1;
 
 void numbers(const char* link, std::initializer_list<float> values) {
@@ -145,10 +143,6 @@ SamplerLink SamplerLink::logit_bias(const Model& model, const std::vector<LogitB
 SamplerLink SamplerLink::infill(const Model& model) {
   require_vocabulary(model, "infill");
   return {"infill", llama_sampler_init_infill(model.vocab().handle())};
-}
-
-SamplerLink SamplerLink::grammar(const Model& model, const Grammar& grammar) {
-  return {"grammar", make_grammar(model, grammar)};
 }
 
 SamplerLink SamplerLink::greedy() {

@@ -1,6 +1,5 @@
 #include "value_types.hpp"
 
-#include <algorithm>
 
 #include "schema_values.hpp"
 

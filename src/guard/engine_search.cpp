@@ -9,7 +9,6 @@
 
 #include "base/child_process.hpp"
 #include "base/own_program.hpp"
-#include "guard/program_file.hpp"
 
 namespace plimsoll::guard {
 namespace {

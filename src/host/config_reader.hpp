@@ -1,6 +1,5 @@
 // config_reader: the text of a TOML file of ours becomes a value, or everything that is wrong with it.
 #pragma once
-#include <fmt/format.h>
 
 #include <toml++/toml.hpp>
 

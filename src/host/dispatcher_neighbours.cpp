@@ -1,7 +1,6 @@
 // Other processes: who of theirs is asked to go, and who of ours goes for them.
 #include <algorithm>
 #include <iterator>
-#include <utility>
 
 #include "host/dispatcher.hpp"
 

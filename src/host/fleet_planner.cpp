@@ -1,6 +1,5 @@
 #include "host/fleet_planner.hpp"
 
-#include <algorithm>
 
 namespace plimsoll::host {
 

@@ -3,13 +3,9 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <istream>
-#include <nlohmann/json.hpp>
-#include <ostream>
 
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
-#include "base/read_lines.hpp"
 
 namespace plimsoll::host {
 
@@ -94,47 +90,6 @@ HostLog::HostLog(const Clock& clock, Listener listener) : HostLog(clock) {
 void HostLog::listen(Listener listener) {
   const MutexLock lock(mutex_);
   listeners_.push_back(std::move(listener));
-}
-
-void write_events(std::ostream& out, const std::vector<HostEvent>& events) {
-  for (const HostEvent& event : events) {
-    const nlohmann::ordered_json line{
-        {"sequence", event.sequence},
-        {"at_ns", std::chrono::duration_cast<std::chrono::nanoseconds>(event.at.time_since_epoch()).count()},
-        {"kind", event.kind == HostEventKind::moved ? "moved" : "refused"},
-        {"model", event.model},
-        {"from", to_string(event.from)},
-        {"to", to_string(event.to)},
-        {"bytes", event.bytes.value()},
-        {"ms", event.ms},
-        {"why", event.why}};
-    out << line.dump() << '\n';
-  }
-}
-
-namespace {
-
-HostEvent event_of(const nlohmann::json& line) {
-  const auto from = model_state_from_string(line.at("from").get<std::string>());
-  const auto to = model_state_from_string(line.at("to").get<std::string>());
-  const std::string kind = line.at("kind");
-  if (!from || !to || (kind != "moved" && kind != "refused")) throw std::invalid_argument("unknown kind or state");
-  return {.sequence = line.at("sequence"),
-          .at = Clock::TimePoint{std::chrono::duration_cast<Clock::TimePoint::duration>(
-              std::chrono::nanoseconds(line.at("at_ns").get<std::int64_t>()))},
-          .kind = kind == "moved" ? HostEventKind::moved : HostEventKind::refused,
-          .model = line.at("model"),
-          .from = *from,
-          .to = *to,
-          .bytes = Bytes{line.at("bytes").get<std::uint64_t>()},
-          .ms = line.at("ms"),
-          .why = line.at("why")};
-}
-
-}  // namespace
-
-std::expected<std::vector<HostEvent>, std::string> read_events(std::istream& in) {
-  return read_lines(in, "an event", [](const std::string& line) { return event_of(nlohmann::json::parse(line)); });
 }
 
 std::map<std::string, ModelState> replay(const std::vector<HostEvent>& events) {

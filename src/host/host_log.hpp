@@ -2,9 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <deque>
-#include <expected>
 #include <functional>
-#include <iosfwd>
 #include <map>
 #include <string>
 #include <vector>
@@ -66,10 +64,6 @@ class HostLog {
   Bytes held_ PLIMSOLL_GUARDED_BY(mutex_);
   std::vector<Listener> listeners_ PLIMSOLL_GUARDED_BY(mutex_);
 };
-
-// One JSON object a line. Reading answers with the line number and a sentence where the text is no such log.
-void write_events(std::ostream& out, const std::vector<HostEvent>& events);
-[[nodiscard]] std::expected<std::vector<HostEvent>, std::string> read_events(std::istream& in);
 
 // The states that these events lead to. Throws Error{usage} where one does not follow from those before it.
 [[nodiscard]] std::map<std::string, ModelState> replay(const std::vector<HostEvent>& events);

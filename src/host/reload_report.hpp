@@ -22,11 +22,6 @@ struct ReloadReport {
   std::vector<std::string> later{};  // settings that count from the next start on
   std::vector<ReloadReason> reasons{};
   double ms = 0;
-
-  [[nodiscard]] bool has_changed_something() const {
-    return applied && !(difference.added.empty() && difference.changed.empty() && difference.removed.empty() &&
-                        difference.settings.empty());
-  }
 };
 
 }  // namespace plimsoll::host

@@ -1,10 +1,8 @@
 // Conversation::State: a sequence with whatever must live as long as it: its model, or the lease that it belongs to.
 #pragma once
 #include <atomic>
-#include <functional>
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include <plimsoll/conversation.hpp>
 #include "run/generation.hpp"

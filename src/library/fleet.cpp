@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <utility>
 
 #include "base/utf8.hpp"
 #include "host/fleet.hpp"

@@ -1,6 +1,5 @@
 #include <plimsoll/quantize.hpp>
 
-#include <utility>
 
 #include <plimsoll/base/error.hpp>
 #include "quantize/quantize.hpp"

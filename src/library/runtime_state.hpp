@@ -1,7 +1,6 @@
 // Runtime::State: what every handle of a runtime, and everything that was opened with it, holds together.
 #pragma once
 #include <mutex>
-#include <string>
 
 #include <plimsoll/runtime.hpp>
 #include "dry_run/local_dry_runs.hpp"

@@ -1,8 +1,6 @@
 // Ledger: every byte, planned beside taken, by device x owner x stage x buffer type.
 #pragma once
-#include <cstdint>
 #include <expected>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>

@@ -1,7 +1,6 @@
 // Exposition: Prometheus' text format, version 0.0.4: families of samples with HELP and TYPE lines.
 #pragma once
 #include <concepts>
-#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>

@@ -1,12 +1,9 @@
 // Watch: looks at one sample after the other and says what deserves attention. Pure: no clock, no device, no log.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 

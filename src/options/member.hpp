@@ -5,11 +5,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cmath>
 #include <concepts>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <type_traits>
 #include <utility>
 #include <variant>
 

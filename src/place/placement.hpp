@@ -1,7 +1,5 @@
 // Placement: which model goes to which node and device, and what does not fit.
 #pragma once
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 

@@ -1,7 +1,6 @@
 // Plan: what a set of models would take, entry by entry, and whether the devices can hold it. Values, and pure
 // functions of them: no engine, no GPU and no clock.
 #pragma once
-#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>

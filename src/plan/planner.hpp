@@ -3,7 +3,6 @@
 #pragma once
 #include <chrono>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>

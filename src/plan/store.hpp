@@ -1,6 +1,5 @@
 // Store: what earlier runs learned, in one SQLite file: dry runs already made, and runtime memory already measured.
 #pragma once
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>

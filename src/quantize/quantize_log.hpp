@@ -3,7 +3,6 @@
 #pragma once
 #include <ggml.h>
 
-#include <cstdint>
 #include <exception>
 #include <functional>
 #include <string>

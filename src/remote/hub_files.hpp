@@ -1,7 +1,6 @@
 // Hub files: the models of a repository, as the hub lists its files.
 #pragma once
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <plimsoll/base/bytes.hpp>

@@ -45,17 +45,6 @@ void BatchedExecutor::load_into(Conversation& conversation, const SequenceSnapsh
   });
 }
 
-ContextSnapshot BatchedExecutor::save_all() const {
-  return schedule_->on_loop([&] { return schedule_->save_all(); });
-}
-
-std::vector<Conversation> BatchedExecutor::load_all(const ContextSnapshot& snapshot) {
-  std::vector<Conversation> conversations;
-  for (auto& sequence : schedule_->on_loop([&] { return schedule_->restore_all(snapshot); }))
-    conversations.emplace_back(std::make_unique<LocalSequence>(schedule_, std::move(sequence)));
-  return conversations;
-}
-
 std::size_t BatchedExecutor::free_sequences() const {
   const Lock lock(schedule_->mutex());
   return schedule_->free();

@@ -3,7 +3,6 @@
 #include <functional>
 #include <memory>
 #include <stop_token>
-#include <vector>
 
 #include "run/conversation.hpp"
 #include "run/instance.hpp"
@@ -29,12 +28,6 @@ class BatchedExecutor {
   // One that was saved, in the place of one of this executor's, whose sequence it takes where no other is free: nobody
   // else can get that meanwhile. Throws likewise, and nothing has changed.
   void load_into(Conversation& conversation, const SequenceSnapshot& snapshot);
-  // All conversations that there are now, whoever holds them; oldest first. Memory that forks share is in it once for
-  // each. Throws as Conversation::save().
-  [[nodiscard]] ContextSnapshot save_all() const;
-  // Conversations made of such a snapshot, in its order; others that are there stay. All of them or none: throws as
-  // load(), Error{busy} where fewer sequences are free than are needed, and nothing has changed.
-  [[nodiscard]] std::vector<Conversation> load_all(const ContextSnapshot& snapshot);
   [[nodiscard]] std::size_t free_sequences() const;
   // Cells that hold tokens of conversations, of engine::ContextFacts::n_ctx; those that forks share count once. Does
   // not wait for a batch that is being decoded.

@@ -6,7 +6,6 @@
 
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
-#include "run/open.hpp"
 #include "run/state_archive.hpp"
 
 namespace plimsoll::run {

@@ -1,6 +1,5 @@
 // Conversation: one sequence of a context: its tokens, which of them are in memory, and what the model says next.
 #pragma once
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>

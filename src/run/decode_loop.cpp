@@ -1,6 +1,5 @@
 #include "run/decode_loop.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace plimsoll::run {

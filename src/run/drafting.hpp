@@ -1,6 +1,5 @@
 // Drafting: a draft's sequence proposes tokens for a generation, on the decode loop, beside the proposals for others.
 #pragma once
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>

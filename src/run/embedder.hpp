@@ -1,7 +1,6 @@
 // Embedder: texts in, vectors out, on one ready instance whose context was planned for embeddings.
 #pragma once
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <span>
 #include <stop_token>

@@ -1,7 +1,6 @@
 // Executor: what can answer a prompt. Each turn of a chat is one (ChatSession).
 #pragma once
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "run/generation.hpp"

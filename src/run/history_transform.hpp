@@ -1,7 +1,6 @@
 // HistoryTransform: a chat as the prompt that a model goes on with.
 #pragma once
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 

@@ -131,9 +131,6 @@ class Instance {
   // Throws Error{usage} for another number of scales, or one that is no number.
   void set_adapter_scales(std::span<const float> scales);
   void require_adapter_scales(std::span<const float> scales) const;  // throws likewise; none are always right
-  // Another control vector in the place of the planned one; empty: none. Nothing is allocated for it itself. Throws
-  // Error{sealed} where none was planned: there is no memory for it.
-  void set_control_vector(const std::optional<engine::ControlVector>& vector);
 
   [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_; }
 

@@ -57,13 +57,4 @@ void Instance::use_adapters(std::span<const float> scales) {
   for (const auto& [adapter, scale] : adapters) scales_in_use_.push_back(scale);
 }
 
-void Instance::set_control_vector(const std::optional<engine::ControlVector>& vector) {
-  if (plan_.request.control_vector.files.empty())
-    throw Error(ErrorCode::sealed, fmt::format("no control vector was planned for '{}'", plan_.name));
-  on_loop([&] {
-    graphs_have_changed_ = true;
-    vector ? context().set_control_vector(*vector) : context().clear_control_vector();
-  });
-}
-
 }  // namespace plimsoll::run

@@ -2,7 +2,6 @@
 // reranker share.
 #pragma once
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <span>
 #include <stop_token>

@@ -112,31 +112,4 @@ std::shared_ptr<Sequence> SequenceSchedule::restore(const SequenceSnapshot& snap
   return sequence;
 }
 
-ContextSnapshot SequenceSchedule::save_all() {
-  ContextSnapshot snapshot{.fingerprint = fingerprint_of(instance_.context()), .sequences = {}};
-  for (const auto& sequence : sequences_) {
-    if (!sequence->blocks.empty()) throw Error(ErrorCode::usage, "vectors wait to be decoded, and they are not saved");
-  }
-  // Not in a loop over sequences_: settling the memory may take one more and give it back.
-  for (const auto& sequence : std::vector(sequences_)) snapshot.sequences.push_back(save(*sequence));
-  return snapshot;
-}
-
-std::vector<std::shared_ptr<Sequence>> SequenceSchedule::restore_all(const ContextSnapshot& snapshot) {
-  if (snapshot.sequences.size() > free_.size()) {
-    throw Error(ErrorCode::busy,
-                fmt::format("{} sequences are needed, and {} of '{}' are free", snapshot.sequences.size(), free_.size(),
-                            instance_.name()),
-                {{"needed", snapshot.sequences.size()}, {"available", free_.size()}});
-  }
-  std::vector<std::shared_ptr<Sequence>> restored;
-  try {
-    for (const SequenceSnapshot& sequence : snapshot.sequences) restored.push_back(restore(sequence));
-  } catch (...) {
-    for (const auto& sequence : restored) release(sequence);
-    throw;
-  }
-  return restored;
-}
-
 }  // namespace plimsoll::run

@@ -97,8 +97,6 @@ class SequenceSchedule final : public DecodeLoop::Source {
   [[nodiscard]] std::shared_ptr<Sequence> restore(const SequenceSnapshot& snapshot);
   [[nodiscard]] SequenceSnapshot save(Sequence& sequence);
   [[nodiscard]] Bytes size_when_saved(Sequence& sequence);  // of its memory
-  [[nodiscard]] ContextSnapshot save_all();
-  [[nodiscard]] std::vector<std::shared_ptr<Sequence>> restore_all(const ContextSnapshot& snapshot);
 
   [[nodiscard]] std::size_t decoded_for_somebody() const;  // how many sequences
   // The logits `back` tokens before the last: the engine's own row, or the sequence's copy. Empty: there are none.

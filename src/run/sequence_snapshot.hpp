@@ -1,7 +1,6 @@
 // SequenceSnapshot: a conversation as bytes on the host, to be put back later or in another process.
 #pragma once
 #include <algorithm>
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,12 +32,6 @@ struct SequenceSnapshot {
   [[nodiscard]] Bytes size() const noexcept { return Bytes{memory.size()}; }
   // Vectors that stood for tokens are not kept: only text can be decoded again.
   [[nodiscard]] bool is_text() const noexcept { return !std::ranges::contains(tokens, LLAMA_TOKEN_NULL); }
-};
-
-// All conversations of a context, to be put back together.
-struct ContextSnapshot {
-  std::string fingerprint;
-  std::vector<SequenceSnapshot> sequences;  // oldest first; each with the same fingerprint
 };
 
 // What must agree for a snapshot to fit: the model file's own (engine::file_fingerprint), the engine's version, the

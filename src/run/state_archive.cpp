@@ -80,34 +80,18 @@ struct Content {
   engine::StateBytes memory;
 };
 
-// The memory of a state that may be long, in pieces that somebody hears of.
-class Memory {
- public:
-  using Blocks = std::vector<std::span<const std::uint8_t>>;
-  Memory(Blocks blocks, const ArchiveProgress& progress) : blocks_(std::move(blocks)), progress_(progress) {
-    for (const auto& block : blocks_) size_ += block.size();
+// The memory of a state may be long: it is written in pieces that somebody hears of.
+void write(Writer& writer, std::span<const std::uint8_t> memory, const ArchiveProgress& progress) {
+  for (std::size_t done = 0; done < memory.size();) {
+    const auto piece = memory.subspan(done, std::min<std::size_t>(kPiece, memory.size() - done));
+    writer.bytes(std::as_bytes(piece));
+    done += piece.size();
+    if (progress) progress(Bytes{done}, Bytes{memory.size()});
   }
-  [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
-  void write(Writer& writer) const {
-    std::uint64_t done = 0;
-    for (auto block : blocks_) {
-      while (!block.empty()) {
-        const auto piece = block.first(std::min<std::size_t>(kPiece, block.size()));
-        writer.bytes(std::as_bytes(piece));
-        block = block.subspan(piece.size());
-        done += piece.size();
-        if (progress_) progress_(Bytes{done}, Bytes{size_});
-      }
-    }
-  }
+}
 
- private:
-  Blocks blocks_;
-  const ArchiveProgress& progress_;
-  std::uint64_t size_ = 0;
-};
-
-void write(const Sink& sink, const Json& header, const Memory& memory) {
+void write(const Sink& sink, const Json& header, std::span<const std::uint8_t> memory,
+           const ArchiveProgress& progress) {
   const std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
   Writer writer(sink);
   writer.bytes(std::as_bytes(std::span(kMagic)));
@@ -115,7 +99,7 @@ void write(const Sink& sink, const Json& header, const Memory& memory) {
   writer.number(text.size());
   writer.number(memory.size());
   writer.bytes(std::as_bytes(std::span(text)));
-  memory.write(writer);
+  write(writer, memory, progress);
   writer.finish();
 }
 
@@ -195,19 +179,7 @@ auto from_file(const std::filesystem::path& path, Read&& read) {
 void write_archive(const Sink& sink, const SequenceSnapshot& snapshot, const ArchiveProgress& progress) {
   Json header{{"kind", "sequence"}};
   header.update(header_of(snapshot));
-  write(sink, header, Memory({snapshot.memory}, progress));
-}
-
-void write_archive(const Sink& sink, const ContextSnapshot& snapshot, const ArchiveProgress& progress) {
-  Json header{{"kind", "context"}, {"fingerprint", snapshot.fingerprint}, {"sequences", Json::array()}};
-  Memory::Blocks blocks;
-  for (const SequenceSnapshot& sequence : snapshot.sequences) {
-    Json one = header_of(sequence);
-    one["bytes"] = sequence.memory.size();
-    header["sequences"].push_back(std::move(one));
-    blocks.emplace_back(sequence.memory);
-  }
-  write(sink, header, Memory(std::move(blocks), progress));
+  write(sink, header, snapshot.memory, progress);
 }
 
 void write_archive(const Sink& sink, const SessionArchive& archive, const ArchiveProgress& progress) {
@@ -215,32 +187,15 @@ void write_archive(const Sink& sink, const SessionArchive& archive, const Archiv
   for (const engine::ChatMessage& message : archive.history) header["history"].push_back(message_json(message));
   if (archive.sequence) header["sequence"] = header_of(*archive.sequence);
   if (archive.sampler) header["sampler"] = engine::to_json(*archive.sampler);
-  Memory::Blocks blocks;
-  if (archive.sequence) blocks.emplace_back(archive.sequence->memory);
-  write(sink, header, Memory(std::move(blocks), progress));
+  std::span<const std::uint8_t> memory;
+  if (archive.sequence) memory = archive.sequence->memory;
+  write(sink, header, memory, progress);
 }
 
 SequenceSnapshot read_sequence_archive(std::istream& in, const ArchiveProgress& progress) {
   return understood([&] {
     Content content = read(in, "sequence", progress);
     return snapshot_of(content.header, std::move(content.memory));
-  });
-}
-
-ContextSnapshot read_context_archive(std::istream& in, const ArchiveProgress& progress) {
-  return understood([&] {
-    const Content content = read(in, "context", progress);
-    ContextSnapshot snapshot{.fingerprint = content.header.at("fingerprint"), .sequences = {}};
-    std::size_t at = 0;
-    for (const Json& header : content.header.at("sequences")) {
-      const auto bytes = header.at("bytes").get<std::size_t>();
-      if (bytes > content.memory.size() - at) throw Error(ErrorCode::usage, "this state contradicts itself");
-      const auto from = content.memory.begin() + static_cast<std::ptrdiff_t>(at);
-      snapshot.sequences.push_back(snapshot_of(header, {from, from + static_cast<std::ptrdiff_t>(bytes)}));
-      at += bytes;
-    }
-    if (at != content.memory.size()) throw Error(ErrorCode::usage, "this state contradicts itself");
-    return snapshot;
   });
 }
 
@@ -265,11 +220,6 @@ void write_archive(const std::filesystem::path& path, const SequenceSnapshot& sn
   write_whole_file(path.string(), [&](const Sink& sink) { write_archive(sink, snapshot, progress); });
 }
 
-void write_archive(const std::filesystem::path& path, const ContextSnapshot& snapshot,
-                   const ArchiveProgress& progress) {
-  write_whole_file(path.string(), [&](const Sink& sink) { write_archive(sink, snapshot, progress); });
-}
-
 void write_archive(const std::filesystem::path& path, const SessionArchive& archive, const ArchiveProgress& progress) {
   write_whole_file(path.string(), [&](const Sink& sink) { write_archive(sink, archive, progress); });
 }
@@ -283,10 +233,6 @@ Sink sink_of(std::ostream& out) {
 
 SequenceSnapshot read_sequence_archive(const std::filesystem::path& path, const ArchiveProgress& progress) {
   return from_file(path, [&](std::istream& in) { return read_sequence_archive(in, progress); });
-}
-
-ContextSnapshot read_context_archive(const std::filesystem::path& path, const ArchiveProgress& progress) {
-  return from_file(path, [&](std::istream& in) { return read_context_archive(in, progress); });
 }
 
 SessionArchive read_session_archive(const std::filesystem::path& path, const ArchiveProgress& progress) {

@@ -1,5 +1,4 @@
-// State archives: a conversation, all those of a context, or a chat with its history, as one file that says what it
-// belongs to.
+// State archives: a conversation, or a chat with its history, as one file that says what it belongs to.
 //
 // The file: 8 bytes "PLIMSOLL", then 64-bit little-endian numbers: format version (1), length of a JSON header, length
 // of the memory; then header, memory, and the FNV-1a hash of everything before it. The memory is the engine's private
@@ -32,24 +31,18 @@ using ArchiveProgress = std::function<void(Bytes done, Bytes of)>;
 // Writing throws Error{io}, or what the sink throws. Reading throws Error: io (cannot be read), usage (no archive of
 // this kind, of a later version, cut short, damaged) with a sentence that says which. Streams are binary.
 void write_archive(const Sink& sink, const SequenceSnapshot& snapshot, const ArchiveProgress& progress = {});
-void write_archive(const Sink& sink, const ContextSnapshot& snapshot, const ArchiveProgress& progress = {});
 void write_archive(const Sink& sink, const SessionArchive& archive, const ArchiveProgress& progress = {});
 [[nodiscard]] Sink sink_of(std::ostream& out);  // borrows the stream
 [[nodiscard]] SequenceSnapshot read_sequence_archive(std::istream& in, const ArchiveProgress& progress = {});
-[[nodiscard]] ContextSnapshot read_context_archive(std::istream& in, const ArchiveProgress& progress = {});
 [[nodiscard]] SessionArchive read_session_archive(std::istream& in, const ArchiveProgress& progress = {});
 
 // Files: an existing one is replaced only once the new one is whole and on the disk.
 void write_archive(const std::filesystem::path& path, const SequenceSnapshot& snapshot,
                    const ArchiveProgress& progress = {});
-void write_archive(const std::filesystem::path& path, const ContextSnapshot& snapshot,
-                   const ArchiveProgress& progress = {});
 void write_archive(const std::filesystem::path& path, const SessionArchive& archive,
                    const ArchiveProgress& progress = {});
 [[nodiscard]] SequenceSnapshot read_sequence_archive(const std::filesystem::path& path,
                                                      const ArchiveProgress& progress = {});
-[[nodiscard]] ContextSnapshot read_context_archive(const std::filesystem::path& path,
-                                                   const ArchiveProgress& progress = {});
 [[nodiscard]] SessionArchive read_session_archive(const std::filesystem::path& path,
                                                   const ArchiveProgress& progress = {});
 

@@ -1,6 +1,5 @@
 // ollama_facts: what Ollama's clients are told about a model, gathered from host, plan and file.
 #pragma once
-#include <cstddef>
 #include <vector>
 
 #include "api/ollama_models.hpp"

@@ -12,7 +12,6 @@
 
 #include "asked_model.hpp"
 #include "checked_lease.hpp"
-#include "llama_props.hpp"
 #include "server_impl.hpp"
 #include "slot_files.hpp"
 

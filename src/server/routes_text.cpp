@@ -7,7 +7,6 @@
 #include "base/log.hpp"
 
 #include "answer_data.hpp"
-#include "api/sse.hpp"
 #include "keep_alive.hpp"
 #include "preset.hpp"
 #include "server_impl.hpp"

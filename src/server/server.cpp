@@ -272,8 +272,6 @@ bool Server::use_certificate() { return impl_->certificate && impl_->certificate
 
 host::ReloadReport Server::reload(const std::stop_token& stop) { return impl_->reload_fleet(stop); }
 
-int Server::port() const noexcept { return impl_->port; }
-
 std::string Server::url() const {
   const bool v6 = impl_->options.address.contains(':');
   return fmt::format("{}://{}{}{}:{}", impl_->options.certificate.empty() ? "http" : "https", v6 ? "[" : "",

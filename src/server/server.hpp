@@ -30,7 +30,6 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  [[nodiscard]] int port() const noexcept;
   // "http://127.0.0.1:8080"
   [[nodiscard]] std::string url() const;
 

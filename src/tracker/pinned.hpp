@@ -3,7 +3,6 @@
 #include <ggml-backend.h>
 
 #include <memory>
-#include <string>
 
 namespace plimsoll::tracker {
 

@@ -3,10 +3,8 @@
 #include <atomic>
 #include <deque>
 #include <list>
-#include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
 #include <thread>
 
 #include "host/host.hpp"

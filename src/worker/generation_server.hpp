@@ -1,8 +1,6 @@
 // GenerationServer: an answer that is made in this process, told to the host as it comes.
 #pragma once
 #include <memory>
-#include <optional>
-#include <stop_token>
 
 #include "worker/messages.hpp"
 #include "worker/strand.hpp"

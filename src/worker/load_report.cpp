@@ -1,6 +1,5 @@
 #include "load_report.hpp"
 
-#include <utility>
 
 #include "own_loop.hpp"
 

@@ -1,10 +1,7 @@
 // messages: what goes between a host and the process of a model, as values and as the RPC library's.
 #pragma once
-#include <memory>
 #include <optional>
-#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/version.hpp"

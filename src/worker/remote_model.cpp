@@ -12,7 +12,6 @@
 #include "load_watch.hpp"
 #include "remote_call.hpp"
 #include "remote_sequence.hpp"
-#include "snapshots.hpp"
 #include "under_way.hpp"
 #include "worker/rpc_errors.hpp"
 

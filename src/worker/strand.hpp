@@ -2,7 +2,6 @@
 #pragma once
 #include <condition_variable>
 #include <deque>
-#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>

@@ -1,8 +1,6 @@
 // Watchdog: ends the process of a model where that is beyond its limits: its host starts it again.
 #pragma once
 #include <condition_variable>
-#include <map>
-#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <thread>

@@ -5,8 +5,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <stop_token>
-#include <vector>
 
 #include <capnp/capability.h>
 

@@ -46,18 +46,6 @@ TEST(BatchTest, PositionsOfSeveralDimensionsComeOneDimensionAfterTheOther) {
   plain.add_embedding(vector, 0, 0, false);
   EXPECT_THROW(plain.add_embedding(vector, Position4{}, 0, false), Error);
   EXPECT_EQ(plain.size(), 1);
-  batch.set_sees_all(true);
-  batch.clear();
-  EXPECT_FALSE(batch.has_2d_positions());
-  EXPECT_FALSE(batch.sees_all());
-}
-
-TEST(BatchTest, IsEmptyAfterClear) {
-  Batch batch;
-  batch.add(1, 0, 0, true);
-  batch.clear();
-  EXPECT_TRUE(batch.empty());
-  EXPECT_EQ(batch.outputs(), 0);
 }
 
 }  // namespace

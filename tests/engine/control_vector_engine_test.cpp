@@ -62,8 +62,6 @@ TEST_F(ControlVectorTest, SteersWhileItIsSet) {
   EXPECT_EQ(fresh(), plain) << "out of its range it does nothing";
   context->set_control_vector(vector);
   EXPECT_EQ(fresh(), steered);
-  context->clear_control_vector();
-  EXPECT_EQ(fresh(), plain);
 }
 
 TEST_F(ControlVectorTest, OfAnotherModelIsUnusable) {

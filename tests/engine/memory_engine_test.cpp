@@ -109,21 +109,6 @@ TEST_P(MemoryTest, RemovingTheEndRewindsOrSaysThatItCannot) {
   if (removed) expect_same(logits_after(*context, {50}), expected, 0);
 }
 
-TEST_P(MemoryTest, APartIsCopiedInASharedCacheOnly) {
-  const auto separate = Context::create(model_, small_context(2));
-  (void)logits_after(*separate, some_tokens(20));
-  expect_error(ErrorCode::unsupported, "share one cache", [&] { separate->copy(0, 1, 0, 10); });
-  expect_error(ErrorCode::unsupported, "share one cache", [&] { separate->copy(0, 1, 5, -1); });
-  if (!attention_only()) return;
-  ContextParams params = small_context(2);
-  params.kv_unified = true;
-  params.swa_full = true;
-  const auto shared = Context::create(model_, params);
-  (void)logits_after(*shared, some_tokens(20));
-  shared->copy(0, 1, 0, 10);
-  EXPECT_EQ(shared->last_position(1), 9);
-}
-
 TEST_P(MemoryTest, ShiftsOrSaysThatItCannot) {
   const auto context = Context::create(model_, small_context());
   (void)logits_after(*context, some_tokens(20));
@@ -165,7 +150,7 @@ void use_every_operation(const std::string& path) {
   };
   (void)logits_after(*context, some_tokens(30));
   tolerate([&] { context->copy(0, 1); });
-  tolerate([&] { context->copy(0, 2, 3, 9); });
+  tolerate([&] { context->copy(0, 2); });
   tolerate([&] { (void)context->remove(0, 10, 20); });
   tolerate([&] { context->shift(0, 20, -1, -10); });
   tolerate([&] { (void)context->remove(0, 5, -1); });
@@ -173,7 +158,7 @@ void use_every_operation(const std::string& path) {
   tolerate([&] { SequenceState::save(*context, 1).restore(*context, 2); });
   (void)context->first_position(2);
   (void)logits_after(*context, {4}, 2);
-  context->clear(true);
+  context->clear();
   (void)logits_after(*context, some_tokens(3));
 }
 

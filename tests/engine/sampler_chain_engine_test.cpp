@@ -85,7 +85,6 @@ TEST_F(SamplerChainTest, LinksComeAndGo) {
 TEST_F(SamplerChainTest, EveryLinkCanBeMade) {
   SamplerChain chain;
   chain.add(SamplerLink::logit_bias(*model_, {{.token = 5, .bias = 1}}))
-      .add(SamplerLink::grammar(*model_, {.gbnf = "root ::= [a-z]+"}))
       .add(SamplerLink::penalties(*model_, -1, 1.1F, 0.1F, 0.1F))
       .add(SamplerLink::dry(*model_, 1, 2, 2, -1, {"\n"}))
       .add(SamplerLink::top_n_sigma(3))
@@ -104,9 +103,7 @@ TEST_F(SamplerChainTest, EveryLinkCanBeMade) {
     SamplerChain whole = chain.clone();
     whole.add(choose());
     SCOPED_TRACE(whole.names().back());
-    const Token chosen = sample_from(std::move(whole));
-    const bool ends = model_->vocab().is_end_of_generation(chosen);
-    EXPECT_TRUE(ends || std::ranges::all_of(model_->vocab().piece(chosen), ::islower)) << chosen;
+    EXPECT_LT(sample_from(std::move(whole)), model_->facts().n_vocab);
   }
 }
 

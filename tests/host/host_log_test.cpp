@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <sstream>
-
 #include <plimsoll/base/error.hpp>
 #include "base/log.hpp"
 
@@ -14,7 +12,6 @@ namespace plimsoll::host {
 namespace {
 
 using enum ModelState;
-using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
@@ -44,15 +41,6 @@ TEST_F(HostLogTest, KeepsEveryMoveWithBytesAndTimeAndReplaysToTheStates) {
   EXPECT_EQ(events[5].sequence, 6U);
   EXPECT_THAT(replay(events), UnorderedElementsAre(Pair("a", swapped)));
   EXPECT_THAT(log.events(4), SizeIs(2));
-}
-
-TEST_F(HostLogTest, IsWrittenAndReadBack) {
-  live();
-  std::stringstream text;
-  write_events(text, log.events());
-  EXPECT_EQ(read_events(text).value(), log.events());
-  std::istringstream bad("\n{\"sequence\":1}\n");
-  EXPECT_THAT(read_events(bad).error(), HasSubstr("line 2 is not an event"));
 }
 
 TEST_F(HostLogTest, AnEventThatDoesNotFollowIsNoLogOfAHost) {

@@ -4,10 +4,8 @@
 #include <algorithm>
 #include <tuple>
 
-#include "engine/control_vector.hpp"
 #include "run/open.hpp"
 
-#include "decoding.hpp"
 #include "expect_error.hpp"
 #include "small_models.hpp"
 #include "temporary_folder.hpp"
@@ -96,16 +94,6 @@ TEST_F(PlannedAdaptersTest, AreSwitchedAfterTheSealWithinTheReservation) {
   EXPECT_NE(neither, first);
   EXPECT_EQ(with(1, 0.5F), both);
 
-  instance->set_control_vector(std::nullopt);
-  const auto unsteered = logits(*instance);
-  EXPECT_NE(unsteered, both);
-  instance->set_control_vector(engine::load_control_vector(
-      instance->model()->facts(), {.files = {{.path = steering("d.gguf", -0.25F), .scale = 1}}}));
-  EXPECT_NE(logits(*instance), unsteered);
-  instance->set_control_vector(engine::load_control_vector(
-      instance->model()->facts(), {.files = {{.path = steering("c.gguf", 0.5F), .scale = 1}}}));
-  EXPECT_EQ(logits(*instance), both);
-
   // The engine takes its compute buffers anew, of the same size: that is no violation.
   EXPECT_EQ(instance->seal_counts().refused_after_seal, 0U);
   EXPECT_EQ(instance->seal_counts().allocations_after_seal, 0U);
@@ -117,14 +105,9 @@ TEST_F(PlannedAdaptersTest, AreSwitchedAfterTheSealWithinTheReservation) {
   EXPECT_EQ(logits(*instance), both);
 }
 
-TEST_F(PlannedAdaptersTest, WhatWasNotPlannedIsRefused) {
+TEST_F(PlannedAdaptersTest, AnotherNumberOfScalesIsRefused) {
   MemoryAccounting accounting;
-  plan::Request bare = request();
-  bare.dry_run.control_vector = {};
-  const auto instance = test::ready(accounting, bare);
-  const auto vector =
-      engine::load_control_vector(instance->model()->facts(), {.files = {{.path = steering("c.gguf", 1)}}});
-  expect_error(ErrorCode::sealed, "planned", [&] { instance->set_control_vector(vector); });
+  const auto instance = test::ready(accounting, request());
   expect_error(ErrorCode::usage, "2 adapters", [&] { instance->set_adapter_scales(std::vector<float>{1}); });
 }
 

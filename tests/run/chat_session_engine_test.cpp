@@ -4,7 +4,6 @@
 
 #include "run/chat_session.hpp"
 #include "run/interactive_executor.hpp"
-#include "run/stateless_executor.hpp"
 
 #include "expect_error.hpp"
 #include "small_models.hpp"
@@ -16,6 +15,26 @@ namespace {
 using test::expect_error;
 
 enum class Kind { stateless, interactive, instruct };
+
+// Answers each prompt on a sequence of its own, as an executor of a program's own may.
+class StatelessExecutor final : public Executor {
+ public:
+  explicit StatelessExecutor(BatchedExecutor& executor) : executor_(executor) {}
+  [[nodiscard]] std::unique_ptr<Generation> answer(const std::vector<engine::Token>& prompt,
+                                                   GenerationParams params) override {
+    params.prompt = prompt;
+    return std::make_unique<Generation>(executor_.create(), std::move(params));
+  }
+  [[nodiscard]] Conversation* conversation() override { return nullptr; }
+  void restore(const SequenceSnapshot&) override { throw Error(ErrorCode::unsupported, "there is no conversation"); }
+  [[nodiscard]] Instance& instance() override { return executor_.instance(); }
+  [[nodiscard]] std::unique_ptr<HistoryTransform> history_transform() const override {
+    return std::make_unique<TemplateTransform>(*executor_.instance().model());
+  }
+
+ private:
+  BatchedExecutor& executor_;
+};
 
 class InstructExecutor final : public InteractiveExecutor {
  public:

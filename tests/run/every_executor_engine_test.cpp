@@ -4,8 +4,6 @@
 #include "run/chat_session.hpp"
 #include "run/embedder.hpp"
 #include "run/interactive_executor.hpp"
-#include "run/speculative.hpp"
-#include "run/stateless_executor.hpp"
 #include "tracker/hook.hpp"
 
 #include "expect_error.hpp"
@@ -38,13 +36,10 @@ void use_conversations(BatchedExecutor& executor) {
 }
 
 void use_executors(BatchedExecutor& executor) {
-  const StatelessExecutor stateless(executor, {.apply_template = true, .system = "You are the mate."});
-  Generation answer = stateless.infer("Who are you?", kGreedy);
-  EXPECT_FALSE(stream(answer).empty());
   InteractiveExecutor interactive(executor);
-  for (const char* text : {"Day 12.", " Day 13."}) {
-    Generation generation = interactive.infer(text, kGreedy);
-    EXPECT_FALSE(stream(generation).empty());
+  for (const char* text : {"Day 12.", "Day 12. Day 13."}) {
+    const auto generation = interactive.answer(tokenize_prompt(*executor.instance().model(), text), kGreedy);
+    EXPECT_FALSE(stream(*generation).empty());
   }
 }
 

@@ -118,40 +118,35 @@ TEST_F(ShiftsTest, OfPlainNumbersTakeNothing) {
 }
 
 // With other graphs the engine gives its compute buffers back, and takes what a move needs when it is met again.
-TEST_F(ShiftsTest, AreNoViolationAfterGraphsHaveChanged) {
+class ShiftsWithOtherGraphsTest : public ShiftsTest {
+ protected:
+  // A token waits behind a move, and the graphs are others than those of the warm-up.
+  Conversation moved() {
+    plan::Request request = long_request("llama-dense", engine::CacheType::q8_0, true);
+    const test::TinyGguf lora = test::tiny_lora("llama", {.layers = 2, .width_in = 256, .width_out = 256, .rank = 4});
+    request.dry_run.adapters = {{.path = folder.write("a.gguf", lora.bytes()), .scale = 1}};
+    open(request);
+    Conversation one = prompted(60);
+    instance->set_adapter_scales(std::vector<float>{0});
+    one.prompt(engine::Token{3});
+    EXPECT_EQ(one.infer(), DecodeStatus::ok);
+    EXPECT_TRUE(one.shift_left(10, 4));
+    one.prompt(engine::Token{3});
+    return one;
+  }
   test::TemporaryFolder folder;
-  plan::Request request = long_request("llama-dense", engine::CacheType::q8_0, true);
-  request.dry_run.adapters = {
-      {.path = folder.write(
-           "a.gguf", test::tiny_lora("llama", {.layers = 2, .width_in = 256, .width_out = 256, .rank = 4}).bytes()),
-       .scale = 1}};
-  open(request);
-  Conversation one = prompted(60);
-  instance->set_adapter_scales(std::vector<float>{0});
-  one.prompt(engine::Token{3});
-  ASSERT_EQ(one.infer(), DecodeStatus::ok);
-  ASSERT_TRUE(one.shift_left(10, 4));
-  one.prompt(engine::Token{3});
+};
+
+TEST_F(ShiftsWithOtherGraphsTest, AreNoViolation) {
+  Conversation one = moved();
   ASSERT_EQ(one.infer(), DecodeStatus::ok);
   expect_nothing_taken();
 }
 
 // The engine decodes on with keys that were not moved: such an answer is none.
-TEST_F(ShiftsTest, ThatGetNoMemoryAreAFailure) {
+TEST_F(ShiftsWithOtherGraphsTest, ThatGetNoMemoryAreAFailure) {
   test::FaultInjector faults(accounting.tracker());
-  test::TemporaryFolder folder;
-  plan::Request request = long_request("llama-dense", engine::CacheType::q8_0, true);
-  request.dry_run.adapters = {
-      {.path = folder.write(
-           "a.gguf", test::tiny_lora("llama", {.layers = 2, .width_in = 256, .width_out = 256, .rank = 4}).bytes()),
-       .scale = 1}};
-  open(request);
-  Conversation one = prompted(60);
-  instance->set_adapter_scales(std::vector<float>{0});
-  one.prompt(engine::Token{3});
-  ASSERT_EQ(one.infer(), DecodeStatus::ok);
-  ASSERT_TRUE(one.shift_left(10, 4));
-  one.prompt(engine::Token{3});
+  Conversation one = moved();
   faults.refuse_nth(0);
   EXPECT_EQ(one.infer(), DecodeStatus::out_of_memory);
   EXPECT_TRUE(instance->last_refusal());

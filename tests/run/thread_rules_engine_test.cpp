@@ -8,7 +8,6 @@
 
 #include "run/chat_session.hpp"
 #include "run/interactive_executor.hpp"
-#include "run/stateless_executor.hpp"
 
 #include "conversation_model.hpp"
 #include "decoding.hpp"
@@ -124,9 +123,8 @@ TEST_F(ThreadRules, TheExecutorBesideItsConversations) {
       while (!done) {
         EXPECT_LE(executor->free_sequences(), static_cast<std::size_t>(kThreads + 1));
         EXPECT_EQ(executor->infer(), DecodeStatus::ok);
-        const ContextSnapshot all = executor->save_all();
-        EXPECT_LE(all.sequences.size(), static_cast<std::size_t>(kThreads));
-        for (const SequenceSnapshot& each : all.sequences) EXPECT_EQ(each.tokens.size(), each.positions.size());
+        const SequenceSnapshot saved = executor->create().save();
+        EXPECT_EQ(saved.tokens.size(), saved.positions.size());
         ++snapshots;
         std::this_thread::yield();
       }
@@ -139,11 +137,12 @@ TEST_F(ThreadRules, TheExecutorBesideItsConversations) {
 }
 
 // More callers than sequences: who gets one is answered as if alone, the others are told so.
-TEST_F(ThreadRules, StatelessCallersBeyondTheSequencesAreToldBusy) {
+TEST_F(ThreadRules, CallersBeyondTheSequencesAreToldBusy) {
   open(test::demo_request("bosun-log", 2));
-  const StatelessExecutor stateless(*executor);
   const auto ask = [&](int which) {
-    Generation generation = stateless.infer("Day " + std::to_string(12 + which) + ".", greedy);
+    GenerationParams params = greedy;
+    params.prompt = tokenize_prompt(*instance->model(), "Day " + std::to_string(12 + which) + ".");
+    Generation generation(executor->create(), params);
     return stream(generation);
   };
   const auto alone = one_by_one(ask);

@@ -3,12 +3,11 @@
 agents_test.py PROGRAM [unittest arguments]"""
 import pathlib
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from gguf_keys import with_keys  # noqa: E402
-from serving import MATE, SMALL, ServedCase  # noqa: E402
+from serving import MATE, SMALL, ServedCase, new_folder  # noqa: E402
 
 ServedCase.program = sys.argv[1]
 TURN = "<|im_start|>{{ m.role + '\\n' + m.content }}"
@@ -29,18 +28,13 @@ ID = "call_0123456789abcdef01234567"
 class Agents(ServedCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
+        folder = new_folder(cls)
         paths = [MATE]
         for name, template in (("strict", STRICT), ("own", OWN), ("broken", "{% for m in messages %}")):
-            paths.append(pathlib.Path(cls.folder.name) / f"{name}.gguf")
+            paths.append(folder / f"{name}.gguf")
             with_keys(MATE, paths[-1], {"tokenizer.chat_template": template})
         cls.arguments = (*(a for path in paths for a in ("-m", path)), "-c", "1024", *SMALL)
         super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
 
     def ok(self, path, body):
         status, headers, answer = self.server.request("POST", path, body)

@@ -6,11 +6,10 @@ import select
 import socket
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, Serving, process_bytes  # noqa: E402
+from serving import BOSUN, MATE, SMALL, Serving, new_folder, process_bytes  # noqa: E402
 
 PROGRAM = sys.argv[1]
 
@@ -71,9 +70,8 @@ class Bodies(unittest.TestCase):
         self.assertLess(sent, most)
 
     def test_a_key_that_goes_while_a_body_arrives_lets_nobody_in(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        keys = pathlib.Path(folder.name) / "keys"
+        folder = new_folder(self)
+        keys = folder / "keys"
         keys.write_text("plain-one\n")
         server = self.serving("-m", BOSUN, "-c", 512, "--api-key-file", keys, *SMALL)
         bearer = {"Authorization": "Bearer plain-one"}

@@ -6,13 +6,12 @@ import pathlib
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, ServedCase, Serving  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, Serving, new_folder  # noqa: E402
 
 PROGRAM = ServedCase.program = sys.argv[1]
 QUESTION = [{"role": "user", "content": "Who is the captain?"}]
@@ -54,9 +53,8 @@ def text_of(answer):
 class Clients(ServedCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.folder.cleanup)
-        fleet = pathlib.Path(cls.folder.name) / "fleet.toml"
+        folder = new_folder(cls)
+        fleet = folder / "fleet.toml"
         fleet.write_text(FLEET)
         cls.arguments = (str(fleet),)
         super().setUpClass()
@@ -312,11 +310,10 @@ class OddFileNames(unittest.TestCase):
     """Names that are no UTF-8: of models, folders, adapters and fleet files; in lists, errors and JSON they are, with U+FFFD for each byte."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = os.path.join(os.fsencode(folder.name), b"m\xf6dels")
+        folder = new_folder(self)
+        self.folder = os.path.join(os.fsencode(folder), b"m\xf6dels")
         os.mkdir(self.folder)
-        self.environment = {**os.environ, "PLIMSOLL_BROKER": "off", "XDG_CACHE_HOME": folder.name, "XDG_CONFIG_HOME": folder.name}
+        self.environment = {**os.environ, "PLIMSOLL_BROKER": "off", "XDG_CACHE_HOME": folder, "XDG_CONFIG_HOME": folder}
 
     def put(self, name, source=BOSUN):
         path = os.path.join(self.folder, name)

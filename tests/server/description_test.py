@@ -4,14 +4,13 @@ import json
 import pathlib
 import re
 import sys
-import tempfile
 import unittest
 
 import jsonschema
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from gguf_keys import with_keys  # noqa: E402
-from serving import BOSUN, MATE, ServedCase  # noqa: E402
+from serving import BOSUN, MATE, ServedCase, new_folder  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ServedCase.program = sys.argv[1]
@@ -151,22 +150,17 @@ class Names:
 class Description(ServedCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        fleet = pathlib.Path(cls.folder.name) / "fleet.toml"
+        folder = new_folder(cls)
+        fleet = folder / "fleet.toml"
         common = 'device = "none"\nthreads = 1\nctx-size = 1024\nbatch-size = 64\nubatch-size = 64\n'
         fleet.write_text(f'[[model]]\nname = "mate-chat"\npath = "{MATE}"\n{common}\n[[model]]\nname = "vectors"\npath = "{MATE}"\nembeddings = true\npooling = "mean"\n{common}')
-        gaps = pathlib.Path(cls.folder.name) / "gaps.gguf"
+        gaps = folder / "gaps.gguf"
         with_keys(BOSUN, gaps, FIM)
         with fleet.open("a") as more:
             more.write(f'[[model]]\nname = "gaps"\npath = "{gaps}"\n{common}')
-        cls.arguments = (str(fleet), "--slot-save-path", f"{cls.folder.name}/slots")
+        cls.arguments = (str(fleet), "--slot-save-path", f"{folder}/slots")
         super().setUpClass()
         cls.description = cls.server.get("/openapi.json")[1]
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
 
     def schema_of(self, path, method, status="200"):
         answer = self.description["paths"][path][method]["responses"][status]["content"]["application/json"]["schema"]

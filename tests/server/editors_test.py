@@ -4,12 +4,11 @@ what its client reads. The texts are ours. editors_test.py PROGRAM [unittest arg
 import json
 import pathlib
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from gguf_keys import with_keys  # noqa: E402
-from serving import BOSUN, MATE, ServedCase  # noqa: E402
+from serving import BOSUN, MATE, ServedCase, new_folder  # noqa: E402
 
 ServedCase.program = sys.argv[1]
 # Any three tokens will do for a test.
@@ -41,18 +40,12 @@ TOOL = {"type": "function", "function": {"name": "ease", "description": "Works a
 class Editors(ServedCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        folder = pathlib.Path(cls.folder.name)
+        folder = new_folder(cls)
         with_keys(BOSUN, folder / "coder.gguf", FIM)
         fleet = folder / "fleet.toml"
         fleet.write_text(FLEET.format(mate=MATE, coder="coder.gguf").replace("[[model]]\n", "[[model]]\n" + COMMON))
         cls.arguments = (fleet,)
         super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
 
     def answered(self, path, body, method="POST", headers=None, ignored=None):
         status, answer_headers, answer = self.server.request(method, path, body, headers)

@@ -4,11 +4,10 @@ import hashlib
 import json
 import pathlib
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, Serving  # noqa: E402
+from serving import BOSUN, MATE, SMALL, Serving, new_folder  # noqa: E402
 
 PROGRAM = sys.argv[1]
 CHAT = {"messages": [{"role": "user", "content": "Who is the captain?"}], "max_tokens": 4, "temperature": 0}
@@ -20,9 +19,8 @@ def of(key):
 
 class Fairness(unittest.TestCase):
     def serving(self, keys, *arguments, model=MATE, context=2048):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        file = pathlib.Path(folder.name) / "keys.toml"
+        folder = new_folder(self)
+        file = folder / "keys.toml"
         file.write_text(keys)
         server = Serving(PROGRAM, "-m", model, "-c", context, "-np", 1, "--api-key-file", file, *SMALL, *arguments)
         self.addCleanup(lambda: server.process.poll() is not None or server.stop())
@@ -133,9 +131,8 @@ class Fairness(unittest.TestCase):
         self.assertEqual(server.stop(), 0)
 
     def test_keys_in_the_fleet_file_and_what_is_wrong_with_them(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        fleet = pathlib.Path(folder.name) / "fleet.toml"
+        folder = new_folder(self)
+        fleet = folder / "fleet.toml"
         fleet.write_text(f'[[model]]\npath = "{MATE}"\ndevice = "none"\nctx-size = 512\n[[key]]\nname = "crew"\nkey = "starboard"\n')
         server = Serving(PROGRAM, fleet)
         self.addCleanup(lambda: server.process.poll() is not None or server.stop())

@@ -6,13 +6,12 @@ import pathlib
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, ServedCase, Serving, in_threads  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, Serving, in_threads, new_folder  # noqa: E402
 
 PROGRAM = ServedCase.program = sys.argv[1]
 # One token a micro-batch, and attention without blocks: what is computed beside an answer changes none of its bits, so texts
@@ -102,9 +101,8 @@ class Isolation(unittest.TestCase):
         return self.serve("-m", MATE, "-m", BOSUN, *SIZES, "--isolate", *arguments, **options)
 
     def fleet(self, text):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        path = pathlib.Path(folder.name) / "fleet.toml"
+        folder = new_folder(self)
+        path = folder / "fleet.toml"
         path.write_text(text)
         return path
 
@@ -249,9 +247,8 @@ class Isolation(unittest.TestCase):
             self.assertEqual([pid for pid in processes if os.path.exists(f"/proc/{pid}")], [])
 
     def test_ps_shows_a_process_on_the_line_of_its_model(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        environment = {"PLIMSOLL_BROKER": str(pathlib.Path(folder.name) / "ledger")}
+        folder = new_folder(self)
+        environment = {"PLIMSOLL_BROKER": str(folder / "ledger")}
         server = self.serve("-m", MATE, *SIZES, "--isolate", environment=environment)
 
         def shown(restarts, pid):

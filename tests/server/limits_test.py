@@ -15,7 +15,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, Serving, in_threads, process_bytes  # noqa: E402
+from serving import BOSUN, MATE, SMALL, Serving, in_threads, new_folder, process_bytes  # noqa: E402
 
 PROGRAM = sys.argv[1]
 QUESTION = [{"role": "user", "content": "Who is the captain?"}]
@@ -28,9 +28,8 @@ class Limits(unittest.TestCase):
         return server
 
     def test_a_model_that_cannot_fit_is_refused_with_its_numbers(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        fleet = pathlib.Path(folder.name) / "fleet.toml"
+        folder = new_folder(self)
+        fleet = folder / "fleet.toml"
         fleet.write_text("".join(f'[[model]]\nname = "{name}"\npath = "{BOSUN}"\ndevice = "none"\nbatch-size = 64\nctx-size = {context}\n'
                                  for name, context in (("small", 256), ("large", 65536))))
         server = self.serving(fleet, "--budget", f"CPU={(32 << 20) + process_bytes(PROGRAM)}")

@@ -3,13 +3,12 @@
 import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from gguf_keys import with_keys  # noqa: E402
-from serving import BOSUN, MATE, SMALL, ServedCase, Serving  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, Serving, new_folder  # noqa: E402
 
 PROGRAM = ServedCase.program = sys.argv[1]
 SHORT = {"n_predict": 8, "temperature": 0}
@@ -20,17 +19,12 @@ FIM = {"tokenizer.ggml.fim_pre_token_id": 700, "tokenizer.ggml.fim_suf_token_id"
 class LlamaServer(ServedCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        gaps = pathlib.Path(cls.folder.name) / "gaps.gguf"
+        folder = new_folder(cls)
+        gaps = folder / "gaps.gguf"
         with_keys(BOSUN, gaps, FIM)
         cls.arguments = ("-m", MATE, "-m", gaps, "-np", "2", "-c", "1024", "--jinja", "--metrics", "--slots", "-cb", "--mlock",
                          "--temp", "0.7", "--metrics-compat", "--threads-http=4", *SMALL)
         super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
 
     def complete(self, prompt, **more):
         status, answer = self.server.post("/completion", {"prompt": prompt, **SHORT, **more})
@@ -151,9 +145,8 @@ class LlamaServerThinks(unittest.TestCase):
     OPENS_A_THOUGHT = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant: <think>\n"
 
     def serve(self, template, *arguments):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        model = pathlib.Path(folder.name) / "thinker.gguf"
+        folder = new_folder(self)
+        model = folder / "thinker.gguf"
         with_keys(MATE, model, {"tokenizer.chat_template": template})
         server = Serving(PROGRAM, "-m", model, "-c", "1024", *SMALL, *arguments)
         self.addCleanup(server.stop)
@@ -171,9 +164,8 @@ class LlamaServerThinks(unittest.TestCase):
         self.assertEqual(server.log_text().count("has no meaning here"), 0)
 
     def test_those_of_a_fleet_file_lie_over_the_servers(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        model, fleet = pathlib.Path(folder.name) / "thinker.gguf", pathlib.Path(folder.name) / "fleet.toml"
+        folder = new_folder(self)
+        model, fleet = folder / "thinker.gguf", folder / "fleet.toml"
         with_keys(MATE, model, {"tokenizer.chat_template": self.TEMPLATE})
         fleet.write_text(f"""
 [[model]]

@@ -6,12 +6,11 @@ import re
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, ServedCase, Serving  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, Serving, new_folder  # noqa: E402
 
 ServedCase.program = sys.argv[1]
 
@@ -186,9 +185,8 @@ class ReadAhead(unittest.TestCase):
                 self.assertGreater(self.vocabularies(server), 0)
 
     def test_of_what_a_reload_loads(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        fleet = pathlib.Path(folder.name) / "fleet.toml"
+        folder = new_folder(self)
+        fleet = folder / "fleet.toml"
         keys = 'device = "none"\nthreads = 1\nbatch-size = 128\nubatch-size = 128\nctx-size = 256\nload-mode = "none"\n'
         first = f'[[model]]\nname = "a"\npath = "{MATE}"\n{keys}'
         fleet.write_text(first)

@@ -3,12 +3,11 @@
 import json
 import pathlib
 import sys
-import tempfile
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, ServedCase  # noqa: E402
+from serving import BOSUN, MATE, ServedCase, new_folder  # noqa: E402
 
 ServedCase.program = sys.argv[1]
 QUESTION = [{"role": "user", "content": "Who is the captain?"}]
@@ -44,16 +43,11 @@ def chat(**more):
 class Ollama(ServedCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        fleet = pathlib.Path(cls.folder.name) / "fleet.toml"
+        folder = new_folder(cls)
+        fleet = folder / "fleet.toml"
         fleet.write_text(FLEET)
         cls.arguments = (fleet,)
         super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
 
     def lines(self, path, body):
         status, headers, text = self.server.request("POST", path, body)

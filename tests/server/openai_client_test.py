@@ -9,7 +9,7 @@ import unittest
 import openai
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, ServedCase, docs_row  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, docs_row, new_folder  # noqa: E402
 
 ServedCase.program = sys.argv[1]
 QUESTION = [{"role": "user", "content": "Who is the captain?"}]
@@ -110,17 +110,11 @@ class OpenAiClient(ServedCase):
 class Embeddings(ServedCase):
     @classmethod
     def setUpClass(cls):
-        import tempfile
-        cls.folder = tempfile.TemporaryDirectory()
-        fleet = pathlib.Path(cls.folder.name) / "fleet.toml"
+        folder = new_folder(cls)
+        fleet = folder / "fleet.toml"
         fleet.write_text(f'[[model]]\nname = "vectors"\npath = "{MATE}"\nembeddings = true\npooling = "mean"\ndevice = "none"\nthreads = 1\nctx-size = 256\nbatch-size = 64\nubatch-size = 64\n')
         cls.arguments = (str(fleet),)
         super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
 
     def test_embeddings(self):
         with openai.OpenAI(base_url=self.server.url + "/v1", api_key="none", max_retries=0) as client:

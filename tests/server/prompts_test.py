@@ -4,12 +4,11 @@ import json
 import pathlib
 import subprocess
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from gguf_keys import with_keys  # noqa: E402
-from serving import MATE, SMALL, ServedCase, in_threads  # noqa: E402
+from serving import MATE, SMALL, ServedCase, in_threads, new_folder  # noqa: E402
 
 PROGRAM = ServedCase.program = sys.argv[1]
 BOS, TURN, END = 765, 766, 767  # <|endoftext|>, <|im_start|>, <|im_end|> of the demo models
@@ -29,17 +28,12 @@ class Prompts(ServedCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.ends = pathlib.Path(cls.folder.name) / "ends.gguf"
+        folder = new_folder(cls)
+        cls.ends = folder / "ends.gguf"
         with_keys(MATE, cls.ends, {"tokenizer.ggml.add_bos_token": True, "tokenizer.ggml.add_eos_token": True,
                                    "tokenizer.chat_template": TEMPLATE})
         cls.arguments = ("-m", MATE, "-m", cls.ends, "-np", "2", "-c", "2048", *SMALL)
         super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.folder.cleanup()
 
     def applied(self, messages, model="ends", **more):
         status, answer = self.server.post("/apply-template", {"model": model, "messages": messages, **more})

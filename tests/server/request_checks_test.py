@@ -5,12 +5,11 @@ import json
 import pathlib
 import subprocess
 import sys
-import tempfile
 import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from serving import BOSUN, MATE, SMALL, ServedCase, process_bytes  # noqa: E402
+from serving import BOSUN, MATE, SMALL, ServedCase, new_folder, process_bytes  # noqa: E402
 
 PROGRAM = sys.argv[1]
 QUESTION = [{"role": "user", "content": "Who is the captain?"}]
@@ -55,10 +54,9 @@ class RequestChecks(ServedCase):
     @classmethod
     def setUpClass(cls):
         cls.program = PROGRAM
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.folder.cleanup)
+        folder = new_folder(cls)
         common = f'device = "none"\nthreads = 1\nctx-size = {CONTEXT}\nbatch-size = 128\nubatch-size = 128\n'
-        fleet = pathlib.Path(cls.folder.name) / "fleet.toml"
+        fleet = folder / "fleet.toml"
         fleet.write_text(f'[[model]]\nname = "bosun-log"\npath = "{BOSUN}"\n{common}[[model]]\nname = "mate-chat"\npath = "{MATE}"\n{common}'
                          f'[[model]]\nname = "vectors"\npath = "{MATE}"\nembeddings = true\npooling = "mean"\n{common}'
                          f'[[model]]\nname = "rows"\npath = "{MATE}"\nembeddings = true\npooling = "none"\n{common}')

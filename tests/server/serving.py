@@ -166,6 +166,13 @@ class Serving:
         return status
 
 
+def new_folder(case):
+    """An empty folder that goes with that test, or class of tests."""
+    folder = tempfile.TemporaryDirectory()
+    (case.addClassCleanup if isinstance(case, type) else case.addCleanup)(folder.cleanup)
+    return pathlib.Path(folder.name)
+
+
 class ServedCase(unittest.TestCase):
     """Tests that share one server; `arguments` says which."""
     program = None

@@ -21,9 +21,6 @@ struct alignas(16) Registers {
 };
 static_assert(sizeof(Registers) == 192 && offsetof(Registers, on_the_stack) == 176);
 
-// What stands on the caller's stack beyond this is not handed through where nothing is known of the function.
-inline constexpr std::size_t kMostOnTheStack = 512;
-
 // Calls it as it was called, with that many bytes of the caller's stack. What it throws passes through.
 extern "C" std::uint64_t plimsoll_guard_call(const void* function, const Registers* registers, std::size_t stack_bytes);
 

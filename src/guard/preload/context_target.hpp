@@ -3,7 +3,6 @@
 #pragma once
 #include <llama.h>
 
-#include <optional>
 #include <string>
 
 #include "run/warm_up_target.hpp"

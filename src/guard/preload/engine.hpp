@@ -3,7 +3,6 @@
 #include <ggml-alloc.h>
 #include <ggml-backend.h>
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <string>

@@ -2,7 +2,6 @@
 // that the caller would have reached.
 #include "ggml_calls.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>

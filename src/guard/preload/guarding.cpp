@@ -5,8 +5,6 @@
 #include <filesystem>
 #include <mutex>
 
-#include "words.hpp"
-
 namespace plimsoll::guard {
 namespace {
 

@@ -1,9 +1,7 @@
 // llama_names: llama's functions that the guard stands before, without knowing how their parameters are laid out.
 #pragma once
 #include <array>
-#include <cstddef>
 #include <cstdint>
-#include <string_view>
 
 namespace plimsoll::guard {
 

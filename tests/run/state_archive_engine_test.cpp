@@ -1,4 +1,4 @@
-// The state of a whole context: all conversations or none, and what is no such state is refused.
+// Conversations as files: they come back in another process, and what is no such state is refused.
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -20,7 +20,7 @@ using engine::DecodeStatus;
 using test::expect_error;
 using test::some_tokens;
 
-class ContextStateTest : public testing::Test {
+class StateArchiveTest : public testing::Test {
  protected:
   void open(const std::string& model, std::uint32_t sequences, engine::CacheType cache = engine::CacheType::f16) {
     executor.reset();
@@ -46,14 +46,14 @@ class ContextStateTest : public testing::Test {
     const auto logits = conversation.logits();
     return {logits.begin(), logits.end()};
   }
-  std::string bytes_of(const ContextSnapshot& snapshot) {
+  static std::string bytes_of(const SequenceSnapshot& snapshot) {
     std::ostringstream out(std::ios::binary);
     write_archive(sink_of(out), snapshot);
     return out.str();
   }
-  static ContextSnapshot parse(const std::string& bytes) {
+  static SequenceSnapshot parse(const std::string& bytes) {
     std::istringstream in(bytes, std::ios::binary);
-    return read_context_archive(in);
+    return read_sequence_archive(in);
   }
 
   test::TemporaryFolder folder_;
@@ -62,19 +62,19 @@ class ContextStateTest : public testing::Test {
   std::optional<BatchedExecutor> executor;
 };
 
-TEST_F(ContextStateTest, ComesBackInAnotherProcessesPlace) {
+TEST_F(StateArchiveTest, ComesBackInAnotherProcessesPlace) {
   for (const char* model : {"llama-dense", "mamba-dense", "jamba-dense", "gemma3-dense"}) {
     open(model, 3);
-    const std::string path = folder_ / "state";
+    const std::vector<std::filesystem::path> paths{folder_ / "0", folder_ / "1", folder_ / "2"};
     std::vector<std::vector<float>> expected;
     {
       std::vector<Conversation> all = three();
-      write_archive(std::filesystem::path(path), executor->save_all());
+      for (std::size_t i = 0; i < 3; ++i) write_archive(paths[i], all[i].save());
       for (Conversation& each : all) expected.push_back(logits_after(each, 2));
     }
     open(model, 3);  // as a new start would
-    std::vector<Conversation> again = executor->load_all(read_context_archive(std::filesystem::path(path)));
-    ASSERT_EQ(again.size(), 3U);
+    std::vector<Conversation> again;
+    for (const auto& path : paths) again.push_back(executor->load(read_sequence_archive(path)));
     EXPECT_EQ(again[1].waiting(), 4U);
     EXPECT_EQ(again[2].size(), 0U);
     for (std::size_t i = 0; i < 3; ++i) {
@@ -84,42 +84,28 @@ TEST_F(ContextStateTest, ComesBackInAnotherProcessesPlace) {
   }
 }
 
-TEST_F(ContextStateTest, ComesBackAsAWholeOrNotAtAll) {
+TEST_F(StateArchiveTest, WhatCannotBeRestoredKeepsNoSequence) {
   open("llama-dense", 4);
-  ContextSnapshot saved;
-  {
-    const std::vector<Conversation> all = three();
-    saved = executor->save_all();
-    expect_error(ErrorCode::busy, "3 sequences are needed, and 1", [&] { (void)executor->load_all(saved); });
-    EXPECT_EQ(executor->free_sequences(), 1U);
-  }
-  ContextSnapshot spoilt = saved;
-  spoilt.sequences[1].memory.resize(spoilt.sequences[1].memory.size() / 2);
-  expect_error(ErrorCode::engine_failed, "", [&] { (void)executor->load_all(spoilt); });
+  const SequenceSnapshot saved = three()[1].save();
+  SequenceSnapshot spoilt = saved;
+  spoilt.memory.resize(spoilt.memory.size() / 2);
+  expect_error(ErrorCode::engine_failed, "", [&] { (void)executor->load(spoilt); });
   EXPECT_EQ(executor->free_sequences(), 4U);
-  spoilt = saved;
-  spoilt.sequences[2].fingerprint = "another";
-  expect_error(ErrorCode::usage, "of another model", [&] { (void)executor->load_all(spoilt); });
-  EXPECT_EQ(executor->free_sequences(), 4U);
-  EXPECT_EQ(executor->load_all(saved).size(), 3U);
+  EXPECT_EQ(executor->load(saved).size(), saved.tokens.size());
 }
 
-TEST_F(ContextStateTest, OfAnotherModelOrCacheIsRefused) {
+TEST_F(StateArchiveTest, OfAnotherModelOrCacheIsRefused) {
   open("llama-dense", 3);
-  ContextSnapshot saved;
-  {
-    const std::vector<Conversation> all = three();
-    saved = executor->save_all();
-  }
+  const SequenceSnapshot saved = three()[0].save();
   open("qwen3-dense", 3);
-  expect_error(ErrorCode::usage, "of another model", [&] { (void)executor->load_all(saved); });
+  expect_error(ErrorCode::usage, "of another model", [&] { (void)executor->load(saved); });
   open("llama-dense", 3, engine::CacheType::f32);
-  expect_error(ErrorCode::usage, "of another model", [&] { (void)executor->load_all(saved); });
+  expect_error(ErrorCode::usage, "of another model", [&] { (void)executor->load(saved); });
   EXPECT_EQ(executor->free_sequences(), 3U);
 }
 
 // What is saved was computed by the file that is loaded, whatever has its name by now.
-TEST_F(ContextStateTest, BelongsToTheFileThatWasLoadedAndNotToItsSuccessor) {
+TEST_F(StateArchiveTest, BelongsToTheFileThatWasLoadedAndNotToItsSuccessor) {
   const std::string path = folder_ / "model.gguf";
   std::filesystem::copy_file(test::lively_model("llama-dense"), path);
   plan::Request request = test::lively_request("llama-dense", 3);
@@ -131,60 +117,57 @@ TEST_F(ContextStateTest, BelongsToTheFileThatWasLoadedAndNotToItsSuccessor) {
     executor.emplace(*instance);
   };
   open_it();
-  ContextSnapshot saved;
+  SequenceSnapshot saved;
   {
     const std::vector<Conversation> all = three();
     std::filesystem::copy_file(test::lively_model("qwen3-dense"), folder_ / "newer.gguf");
     std::filesystem::rename(folder_ / "newer.gguf", path);
-    saved = executor->save_all();
+    saved = all[0].save();
   }
-  EXPECT_EQ(executor->load_all(saved).size(), 3U) << "the same model still";
+  EXPECT_EQ(executor->load(saved).size(), saved.tokens.size()) << "the same model still";
   open_it();
-  expect_error(ErrorCode::usage, "of another model", [&] { (void)executor->load_all(saved); });
+  expect_error(ErrorCode::usage, "of another model", [&] { (void)executor->load(saved); });
 }
 
-TEST_F(ContextStateTest, DamageIsNamed) {
+TEST_F(StateArchiveTest, DamageIsNamed) {
   open("llama-dense", 3);
   const std::vector<Conversation> all = three();
-  const std::string bytes = bytes_of(executor->save_all());
-  EXPECT_EQ(parse(bytes).sequences.size(), 3U);
+  const std::string bytes = bytes_of(all[0].save());
+  EXPECT_EQ(parse(bytes).tokens, some_tokens(30, 3));
   for (std::size_t i = 0; i < bytes.size(); i += bytes.size() / 37 + 1) {
     std::string damaged = bytes;
     damaged[i] = static_cast<char>(damaged[i] ^ 0x40);
     expect_error(ErrorCode::usage, "", [&] { (void)parse(damaged); });
     expect_error(ErrorCode::usage, "", [&] { (void)parse(bytes.substr(0, i)); });
   }
-  std::ostringstream one(std::ios::binary);
-  write_archive(sink_of(one), all[0].save());
-  expect_error(ErrorCode::usage, "state of a sequence, not of a context", [&] { (void)parse(one.str()); });
+  std::ostringstream chat(std::ios::binary);
+  write_archive(sink_of(chat), SessionArchive{});
+  expect_error(ErrorCode::usage, "state of a session, not of a sequence", [&] { (void)parse(chat.str()); });
 }
 
-TEST_F(ContextStateTest, ProgressIsToldAndMayEndIt) {
+TEST_F(StateArchiveTest, ProgressIsToldAndMayEndIt) {
   open("llama-dense", 3);
-  const std::vector<Conversation> all = three();
-  const ContextSnapshot saved = executor->save_all();
-  Bytes memory;
-  for (const SequenceSnapshot& each : saved.sequences) memory += each.size();
+  const SequenceSnapshot saved = three()[0].save();
   std::vector<Bytes> heard;
   const ArchiveProgress progress = [&](Bytes done, Bytes of) {
-    EXPECT_EQ(of, memory);
+    EXPECT_EQ(of, saved.size());
     heard.push_back(done);
   };
   const std::filesystem::path path = folder_ / "state";
   write_archive(path, saved, progress);
   ASSERT_FALSE(heard.empty());
-  EXPECT_EQ(heard.back(), memory);
+  EXPECT_EQ(heard.back(), saved.size());
   EXPECT_TRUE(std::ranges::is_sorted(heard));
   heard.clear();
-  (void)read_context_archive(path, progress);
+  (void)read_sequence_archive(path, progress);
   ASSERT_FALSE(heard.empty());
-  EXPECT_EQ(heard.back(), memory);
+  EXPECT_EQ(heard.back(), saved.size());
 
   const ArchiveProgress enough = [](Bytes, Bytes) { throw Error(ErrorCode::cancelled, "enough"); };
   const std::string before = test::read_whole_file(path);
   expect_error(ErrorCode::cancelled, "enough", [&] { write_archive(path, saved, enough); });
   EXPECT_EQ(test::read_whole_file(path), before);
-  expect_error(ErrorCode::cancelled, "enough", [&] { (void)read_context_archive(path, enough); });
+  expect_error(ErrorCode::cancelled, "enough", [&] { (void)read_sequence_archive(path, enough); });
 }
 
 }  // namespace
