@@ -35,7 +35,8 @@ constexpr std::array kForms{
     ReasoningForm{.begin = "<|channel|>analysis<|message|>",
                   .end = "<|end|><|start|>assistant<|channel|>final<|message|>",
                   .instead = "<|channel|>final<|message|>",
-                  .of_control_tokens = true},
+                  .of_control_tokens = true,
+                  .has_channels = true},
     ReasoningForm{.begin = "<|channel>thought", .end = "<channel|>", .of_control_tokens = true},
     ReasoningForm{.begin = "<seed:think>", .end = "</seed:think>", .of_control_tokens = true},
 };
@@ -75,7 +76,9 @@ bool ends_in_a_thought(std::string_view prompt, const ReasoningForm& form) {
 }
 
 ReasoningReader::ReasoningReader(const ReasoningForm& form, bool inside)
-    : form_(form), place_(inside ? Place::thought : Place::before) {}
+    : form_(form), place_(inside ? Place::thought : Place::before) {
+  if (form.has_channels) channels_.emplace(inside);
+}
 
 // Each of these answers whether there is more to read in what is held.
 bool ReasoningReader::begin(bool last) {
@@ -161,6 +164,7 @@ bool ReasoningReader::step(Read& out, bool last) {
 }
 
 ReasoningReader::Read ReasoningReader::push(std::string_view piece) {
+  if (channels_) return channels_->push(piece);
   Read out;
   held_ += piece;
   while (step(out, false)) {
@@ -169,6 +173,7 @@ ReasoningReader::Read ReasoningReader::push(std::string_view piece) {
 }
 
 ReasoningReader::Read ReasoningReader::finish() {
+  if (channels_) return channels_->finish();
   Read out;
   while (step(out, true)) {
   }

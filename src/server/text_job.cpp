@@ -9,6 +9,7 @@
 #include "api/problem.hpp"
 #include "base/log.hpp"
 #include "engine/draw_seed.hpp"
+#include "grammar/marked_form.hpp"
 
 #include "asked_model.hpp"
 #include "preset.hpp"
@@ -156,7 +157,7 @@ void TextJob::limit_thoughts(engine::SamplingParams& sampling) const {
   if (request_.most_thought_tokens) sampling.thought_tokens = *request_.most_thought_tokens;
   if (sampling.thought_tokens < 0 || !held_.has_thoughts) return;
   sampling.thought_begin = read_.chat->reasoning->begin;
-  sampling.thought_end = read_.chat->reasoning->end;
+  sampling.thought_end = held_.thought_end;
   sampling.thought_is_open = read_.begins_in_a_thought;
 }
 
@@ -196,7 +197,8 @@ run::GenerationParams TextJob::params_of(std::size_t choice, const std::vector<T
   params.stop_strings = request_.stop_strings;
   params.keep_stop_string = request_.keep_stop_string;
   // Where a model begins a call or a thought with a token of its own, that token must be seen.
-  const bool calls = read_.chat && read_.chat->tools == grammar::ToolForm::mistral && form.calls.has_value();
+  const grammar::MarkedForm* marked = form.calls ? grammar::marked_form(read_.chat->tools) : nullptr;
+  const bool calls = marked != nullptr && marked->of_control_tokens;
   params.show_special = calls || (held_.has_thoughts && read_.chat->reasoning->of_control_tokens);
   params.overflow.strategy = run::ContextOverflow::stop;
   params.read_ahead = kPiecesAhead;
