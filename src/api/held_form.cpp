@@ -37,20 +37,32 @@ bool is_off(const ChatPrompt& chat) {
   });
 }
 
+// The channel stands in front of what the model writes then, text or calls, and it is never told to write none.
+bool calls_in_channels(const TemplateForms& forms) {
+  return forms.tools == grammar::ToolForm::channels && forms.reasoning && forms.reasoning->has_channels;
+}
+
+// Behind a thought of such a model a message begins, of whatever channel.
+std::string_view end_of_thoughts(const TemplateForms& forms, bool calls) {
+  return calls && calls_in_channels(forms) ? "<|end|><|start|>assistant" : forms.reasoning->end;
+}
+
 // A choice, a pattern or a grammar holds from the first token on, unless the prompt has begun a thought.
 bool may_think(const TextRequest& request, const TemplateForms& forms, bool has_schema_or_tools) {
   if (!forms.reasoning) return false;
   if (forms.begins_in_a_thought) return true;
   const auto* chat = std::get_if<ChatPrompt>(&request.prompt);
-  return has_schema_or_tools && chat != nullptr && !chat->goes_on && !is_off(*chat);
+  return has_schema_or_tools && chat != nullptr && !chat->goes_on && !(is_off(*chat) && !calls_in_channels(forms));
 }
 
-void put_behind_a_thought(engine::SamplingParams& sampling, const TemplateForms& forms) {
-  sampling.grammar = grammar::grammar_behind_a_thought(sampling.grammar, sampling.grammar_root,
-                                                       {.begin = forms.reasoning->begin,
-                                                        .end = forms.reasoning->end,
-                                                        .instead = forms.reasoning->instead,
-                                                        .is_open = forms.begins_in_a_thought});
+void put_behind_a_thought(engine::SamplingParams& sampling, const TemplateForms& forms, std::string_view end,
+                          bool calls) {
+  sampling.grammar = grammar::grammar_behind_a_thought(
+      sampling.grammar, sampling.grammar_root,
+      {.begin = forms.reasoning->begin,
+       .end = end,
+       .instead = calls && calls_in_channels(forms) ? std::string_view{} : forms.reasoning->instead,
+       .is_open = forms.begins_in_a_thought});
   sampling.grammar_root = "root";
 }
 
@@ -96,7 +108,9 @@ HeldForm hold_to_form(engine::SamplingParams& sampling, const TextRequest& reque
   if (!forms || !forms->reasoning) return held;
   held.has_thoughts =
       sampling.grammar.empty() || lazy || may_think(request, *forms, !request.schema.is_null() || has_tools(request));
-  if (held.has_thoughts && !sampling.grammar.empty() && !lazy) put_behind_a_thought(sampling, *forms);
+  held.thought_end = end_of_thoughts(*forms, has_tools(request));
+  if (held.has_thoughts && !sampling.grammar.empty() && !lazy)
+    put_behind_a_thought(sampling, *forms, held.thought_end, has_tools(request));
   return held;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/answer.hpp"
@@ -23,7 +24,8 @@ struct TemplateForms {
 struct HeldForm {
   // Pointers begin with "#", or with the name of the function whose parameters they are of.
   std::vector<grammar::SchemaNote> notes{};
-  bool has_thoughts = false;  // the answer may begin with a thought, or inside of one
+  bool has_thoughts = false;       // the answer may begin with a thought, or inside of one
+  std::string_view thought_end{};  // of one, then
 
   // "unchecked #/properties/a/not, loosened weather#/properties/when/format": in printable ASCII, shortened where it
   // would be long. Empty: all is held.

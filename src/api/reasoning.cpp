@@ -31,7 +31,8 @@ constexpr std::array kForms{
     ReasoningForm{.begin = "[THINK]", .end = "[/THINK]"},
     ReasoningForm{.begin = "<|channel|>analysis<|message|>",
                   .end = "<|end|><|start|>assistant<|channel|>final<|message|>",
-                  .instead = "<|channel|>final<|message|>"},
+                  .instead = "<|channel|>final<|message|>",
+                  .has_channels = true},
     ReasoningForm{.begin = "<|channel>thought", .end = "<channel|>"},
     ReasoningForm{.begin = "<seed:think>", .end = "</seed:think>"},
 };
@@ -71,7 +72,9 @@ bool ends_in_a_thought(std::string_view prompt, const ReasoningForm& form) {
 }
 
 ReasoningReader::ReasoningReader(const ReasoningForm& form, bool inside)
-    : form_(form), place_(inside ? Place::thought : Place::before) {}
+    : form_(form), place_(inside ? Place::thought : Place::before) {
+  if (form.has_channels) channels_.emplace(inside);
+}
 
 // Each of these answers whether there is more to read in what is held.
 bool ReasoningReader::begin(bool last) {
@@ -168,6 +171,7 @@ bool ReasoningReader::step(Read& out, bool last) {
 }
 
 ReasoningReader::Read ReasoningReader::push(std::string_view piece) {
+  if (channels_) return channels_->push(piece);
   Read out;
   held_ += piece;
   while (step(out, false)) {
@@ -176,6 +180,7 @@ ReasoningReader::Read ReasoningReader::push(std::string_view piece) {
 }
 
 ReasoningReader::Read ReasoningReader::finish() {
+  if (channels_) return channels_->finish();
   Read out;
   while (step(out, true)) {
   }

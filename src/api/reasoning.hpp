@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "api/channel_reader.hpp"
+
 namespace plimsoll::api {
 
 // How a model marks its thoughts. They stand in front of an answer, or not at all.
@@ -13,6 +15,8 @@ struct ReasoningForm {
   std::string_view instead{};       // what an answer without thoughts may begin with; empty: with itself
   std::string_view answer_begin{};  // what may stand around the answer behind them
   std::string_view answer_end{};
+  // What an answer with thoughts may be besides: a row of messages in channels, in any order (see ChannelReader).
+  bool has_channels = false;
   friend bool operator==(const ReasoningForm&, const ReasoningForm&) = default;
 };
 
@@ -28,10 +32,7 @@ struct ReasoningForm {
 // nowhere. What comes out does not depend on how the text was cut into pieces. A value; one thread.
 class ReasoningReader {
  public:
-  struct Read {
-    std::string thoughts{};
-    std::string answer{};
-  };
+  using Read = ChannelReader::Read;
 
   // `inside`: the prompt ends in a thought.
   explicit ReasoningReader(const ReasoningForm& form, bool inside);
@@ -39,9 +40,9 @@ class ReasoningReader {
   [[nodiscard]] Read push(std::string_view piece);
   // The rest, once no more comes. A thought without an end is a thought all the same.
   [[nodiscard]] Read finish();
-  [[nodiscard]] bool inside() const noexcept { return place_ == Place::thought; }
+  [[nodiscard]] bool inside() const noexcept { return channels_ ? channels_->inside() : place_ == Place::thought; }
   // Whatever comes is the answer's.
-  [[nodiscard]] bool answers() const noexcept { return place_ == Place::answer; }
+  [[nodiscard]] bool answers() const noexcept { return channels_ ? channels_->answers() : place_ == Place::answer; }
 
  private:
   enum class Place { before, thought, after, answer };
@@ -53,6 +54,7 @@ class ReasoningReader {
   // Of a text that begins as what is held does: without the whitespace behind it.
   [[nodiscard]] std::string_view spoken(std::string_view text) const;
 
+  std::optional<ChannelReader> channels_;  // reads all of it, where the form has some
   ReasoningForm form_;
   Place place_;
   bool any_thoughts_ = false;  // have been told: whitespace between them is a part of them

@@ -1,9 +1,10 @@
 #include "tagged_call.hpp"
 
-#include <cctype>
 #include <optional>
 
 #include "grammar/tool_opening.hpp"
+
+#include "call_name.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -11,11 +12,6 @@ namespace {
 using grammar::TypeNames;
 
 bool is_blank(char c) { return grammar::kSpaces.contains(c); }
-
-// See check_tools().
-bool is_of_a_name(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
-}
 
 // Takes the tag off where the text ends with it.
 bool take_end(std::string& text, std::string_view tag) {

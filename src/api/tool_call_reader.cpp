@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "api/problem.hpp"
 #include "api/tool_calls.hpp"
+#include "grammar/marked_form.hpp"
 #include "grammar/tagged_form.hpp"
 #include "grammar/tool_grammar.hpp"
 #include "grammar/tool_opening.hpp"
 
+#include "call_name.hpp"
 #include "tagged_call.hpp"
 
 namespace plimsoll::api {
@@ -46,6 +49,16 @@ class JsonEnd {
   bool escaped_ = false;
 };
 
+// Marks that may stand behind a call, in this order; each may be missing.
+std::vector<std::string_view> ends_of(ToolForm form) {
+  if (form == ToolForm::coder) return {grammar::kTaggedEnd};  // the glm form's ends a call itself
+  const grammar::MarkedForm* marked = grammar::marked_form(form);
+  if (marked == nullptr) return {};
+  std::vector<std::string_view> out{marked->end, marked->section_end};
+  std::erase(out, std::string_view{});
+  return out;
+}
+
 // Some models write the arguments as JSON in a string.
 std::optional<std::string> arguments_of(const Json& call) {
   for (const char* key : {"arguments", "parameters"}) {
@@ -65,9 +78,12 @@ class ToolCallReader::Impl {
   Impl(ToolForm form, const Json& tools)
       : form_(form),
         tagged_(grammar::tagged_form(form)),
+        marked_(grammar::marked_form(form)),
         tools_(tagged_ != nullptr ? tools : Json()),
         names_(grammar::tool_names(tools)),
-        opening_(grammar::tool_opening(form, names_)) {}
+        opening_(grammar::tool_opening(form, names_)),
+        ends_(ends_of(form)),
+        state_(opening_.first) {}
 
   std::string push(std::string_view piece) {
     for (const char c : piece) step(c);
@@ -77,7 +93,8 @@ class ToolCallReader::Impl {
   // Half an end tag says nothing. A call that has begun is no text: the grammar lets none follow its opening. With
   // forms that are whole answers, half an opening is JSON like other JSON.
   std::string finish(bool required) {
-    cut_ = phase_ == Phase::calling || (required && phase_ == Phase::looking && !held_.empty());
+    cut_ = phase_ == Phase::calling || phase_ == Phase::section ||
+           (required && phase_ == Phase::looking && !held_.empty());
     if (phase_ != Phase::closing && !cut_) show(held_);
     held_.clear();
     if (!after_call_) shown_ += std::exchange(blank_, {});
@@ -89,12 +106,14 @@ class ToolCallReader::Impl {
   std::vector<ToolCall> take() { return std::exchange(calls_, {}); }
 
  private:
-  enum class Phase { looking, calling, closing, plain };
+  enum class Phase { looking, section, calling, closing, plain };
 
   void step(char c) {
     switch (phase_) {
       case Phase::looking:
         return look(c);
+      case Phase::section:
+        return go_into_section(c);
       case Phase::calling:
         return call(c);
       case Phase::closing:
@@ -123,14 +142,33 @@ class ToolCallReader::Impl {
       phase_ = Phase::plain;
       return show(std::exchange(held_, {}));
     }
-    if (state_ >= ToolOpening::kBegun) return begin();
+    if (state_ >= ToolOpening::kBegun) return opened();
     const std::size_t keep = std::min(opening_.states[state_].held, held_.size());
     show(std::string_view(held_).substr(0, held_.size() - keep));
     held_.erase(0, held_.size() - keep);
   }
 
+  void opened() {
+    const bool is_section = marked_ != nullptr && !marked_->section.empty() && state_ == ToolOpening::kBegun;
+    if (!is_section) return begin();
+    phase_ = Phase::section;
+    mark_.clear();
+  }
+
+  // Behind a section's mark, as far as the first call's.
+  void go_into_section(char c) {
+    held_ += c;
+    if (mark_.empty() && is_space(c)) return;
+    mark_ += c;
+    if (mark_ == marked_->begin) return begin();
+    if (marked_->begin.starts_with(mark_)) return;
+    held_.resize(held_.size() - mark_.size());
+    give_up(std::exchange(mark_, {}));
+  }
+
   void begin() {
     phase_ = Phase::calling;
+    if (marked_ != nullptr && marked_->inside == grammar::MarkedForm::Inside::arguments) call_name_.emplace(*marked_);
     if (tagged_ != nullptr) {
       tagged_call_.emplace(*tagged_, [this](const std::string& function) { return types_of(function); });
       if (state_ == ToolOpening::kBegun) return;
@@ -138,18 +176,35 @@ class ToolCallReader::Impl {
       return;
     }
     json_ = {};
-    json_begin_ = opening_.holds_json ? held_.find('{') : held_.size();
+    json_begin_ = call_name_ ? 0 : opening_.holds_json ? held_.find('{') : held_.size();
+    if (call_name_) return;
     for (std::size_t i = json_begin_; i < held_.size(); ++i) (void)json_.push(held_[i]);
   }
 
   void call(char c) {
     if (tagged_call_) return call_in_tags(c);
+    if (call_name_ && json_begin_ == 0) return call_by_name(c);
     const JsonEnd::Seen seen = json_.push(c);
-    if (seen == JsonEnd::Seen::no_json) return give_up(c);
+    if (seen == JsonEnd::Seen::no_json) return give_up({&c, 1});
     held_ += c;
     if (seen != JsonEnd::Seen::end) return;
     if (!read_calls(held_.substr(held_.find_first_of("{[", json_begin_)))) return give_up();
     go_on_behind_call();
+  }
+
+  void call_by_name(char c) {
+    held_ += c;
+    const CallName::Seen seen = call_name_->push(c);
+    if (seen == CallName::Seen::inside) return;
+    const bool is_ours = names_.empty() || std::ranges::contains(names_, call_name_->name());
+    if (seen == CallName::Seen::end && is_ours) {
+      json_begin_ = held_.size();
+      return;
+    }
+    const std::size_t begin = held_.size() - call_name_->unread();
+    const std::string again = held_.substr(begin);
+    held_.resize(begin);
+    give_up(again);
   }
 
   void call_in_tags(char c) {
@@ -160,37 +215,41 @@ class ToolCallReader::Impl {
     const std::size_t begin = held_.size() - tagged_call_->unread();
     const std::string again = held_.substr(begin);  // half an opening tag at most
     held_.resize(begin);
-    give_up();
-    for (const char one : again) step(one);
+    give_up(again);
   }
 
-  // The glm form ends with the end tag.
   void go_on_behind_call() {
     held_.clear();
     blank_.clear();
     after_call_ = true;
-    go_on(form_ == ToolForm::hermes || form_ == ToolForm::coder ? Phase::closing : Phase::looking);
+    seen_ends_ = 0;
+    go_on(ends_.empty() ? Phase::looking : Phase::closing);
   }
 
-  // The end tag, which may be missing.
+  // The marks behind a call. Text between them is none of them.
   void close(char c) {
     if (held_.empty() && is_space(c)) return show({&c, 1});
     held_ += c;
-    if (held_ == grammar::kHermesEnd) {
+    bool may_be_one = false;
+    for (std::size_t i = seen_ends_; i < ends_.size(); ++i) {
+      may_be_one = may_be_one || ends_[i].starts_with(held_);
+      if (held_ != ends_[i]) continue;
       held_.clear();
       blank_.clear();
-      return go_on(Phase::looking);
+      seen_ends_ = i + 1;
+      return go_on(seen_ends_ == ends_.size() ? Phase::looking : Phase::closing);
     }
-    if (grammar::kHermesEnd.starts_with(held_)) return;
+    if (may_be_one) return;
     go_on(Phase::looking);
     for (const char again : std::exchange(held_, {})) step(again);
   }
 
-  // It was text; a call may begin behind it.
-  void give_up(std::optional<char> next = {}) {
+  // It was text; a call may begin behind it, in what was read as some of its words already.
+  void give_up(const std::string& again = {}) {
     show(std::exchange(held_, {}));
+    call_name_.reset();
     go_on(Phase::looking);
-    if (next) step(*next);
+    for (const char one : again) step(one);
   }
 
   // Forms that are whole answers begin nowhere else.
@@ -199,8 +258,17 @@ class ToolCallReader::Impl {
     state_ = 0;
   }
 
+  [[nodiscard]] bool read_named_call(const std::string& text) {
+    ToolCall call{.id = call_name_->id(), .name = call_name_->name(), .arguments = to_text(parse_object(text))};
+    if (!call.id.empty() && !ids_.insert(call.id).second) call.id.clear();
+    calls_.push_back(std::move(call));
+    call_name_.reset();
+    return true;
+  }
+
   [[nodiscard]] bool read_calls(const std::string& text) {
     try {
+      if (call_name_) return read_named_call(text);
       const bool list = text.front() == '[';
       const Json json = parse_object(list ? fmt::format(R"({{"tool_calls":{}}})", text) : text);
       std::vector<ToolCall> calls;
@@ -236,7 +304,7 @@ class ToolCallReader::Impl {
   // Throws Problem where it is not a call.
   [[nodiscard]] ToolCall call_of(const Json& json) const {
     if (!json.is_object()) throw bad_request("no object");
-    const auto name = json.find("name");
+    const auto name = json.find(marked_ == nullptr ? "name" : marked_->name_key);
     if (name == json.end() || !name->is_string()) throw bad_request("no name");
     const auto arguments = arguments_of(json);
     const bool may_lack_them = !json.contains("arguments") && !json.contains("parameters") && form_ != ToolForm::bare;
@@ -248,16 +316,22 @@ class ToolCallReader::Impl {
 
   ToolForm form_;
   const grammar::TaggedForm* tagged_;  // null: calls are JSON
+  const grammar::MarkedForm* marked_;  // null: they stand between no marks
   Json tools_;                         // of a tagged form
   std::vector<std::string> names_;
   ToolOpening opening_;
+  std::vector<std::string_view> ends_;
   Phase phase_ = Phase::looking;
-  std::size_t state_ = 0;  // of the opening
+  std::size_t state_;  // of the opening
+  std::string mark_;   // what of a first call's mark has been seen
+  std::size_t seen_ends_ = 0;
   std::string shown_;
   std::string blank_;           // whitespace before held_
   std::string held_;            // may be a call's
   std::size_t json_begin_ = 0;  // in held_
   JsonEnd json_;
+  std::optional<CallName> call_name_;      // of the call that is read, where it stands outside of the JSON
+  std::set<std::string> ids_;              // that the model has given
   std::optional<TaggedCall> tagged_call_;  // the last one, of a tagged form
   bool after_call_ = false;                // nothing was shown since
   bool cut_ = false;

@@ -45,7 +45,7 @@ class ToolCallReader {
   [[nodiscard]] std::string finish(bool required = false);
   // finish() has met a call that was cut.
   [[nodiscard]] bool cut() const noexcept;
-  // The whole calls since the last time, without ids.
+  // The whole calls since the last time, with the ids that the model gave them; most forms have none.
   [[nodiscard]] std::vector<ToolCall> take();
 
  private:

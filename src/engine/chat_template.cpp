@@ -80,6 +80,7 @@ struct ChatTemplate::Impl {
   TemplateCapabilities can = capabilities_of(*form);
   TemplateCapabilities uses = can;
   const ThinkingSwitch* thinking_switch = thinking_switch_of(*form);
+  CallWriter writer{};
 };
 
 namespace {
@@ -124,11 +125,13 @@ void ChatTemplate::tell_tools_in_words() noexcept {
   impl_->uses.tools = impl_->uses.tool_calls = impl_->uses.tool_results = false;
 }
 
+void ChatTemplate::write_calls_with(CallWriter writer) { impl_->writer = std::move(writer); }
+
 PromptText ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt, const Json& tools,
                                const Json& values, std::stop_token stop) const {
   const TemplateCapabilities& can = impl_->uses;
   const bool told = can.tools && tools.is_array() && !tools.empty();
-  Json given{{"messages", messages_for(messages, tools, can)},
+  Json given{{"messages", messages_for(messages, tools, can, impl_->writer)},
              {"add_generation_prompt", add_generation_prompt},
              {"bos_token", impl_->bos},
              {"eos_token", impl_->eos}};

@@ -1,5 +1,6 @@
 // ChatTemplate: messages to the prompt text that a model was trained on (Jinja, as the model file carries it).
 #pragma once
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -46,6 +47,10 @@ class ChatTemplate {
   // From now on tools, calls and results are told as to a template that has no place for them, whether it has one or
   // not: for those that teach a form of calls which nobody here reads. Before it is shared with other threads.
   void tell_tools_in_words() noexcept;
+  // How calls are written where the template has no place for them: in the history, and as an example beside the tools.
+  // [{"name": ..., "arguments": ..., "id"}, ...] to text; empty: as JSON (template_messages.hpp). Before it is shared.
+  using CallWriter = std::function<std::string(const nlohmann::ordered_json& calls)>;
+  void write_calls_with(CallWriter writer);
 
  private:
   struct Impl;

@@ -13,9 +13,11 @@ namespace plimsoll::engine {
 // text.
 // - Thoughts ("reasoning_content") stand under the name that the template knows.
 // - A system message goes in front of the next user's, tools into the system message, calls into the content as
-//   {"tool_calls": [...]} (grammar's ToolForm::listed), a tool's result into a user's message as {"tool_response":
+//   `writer` writes them, or without one as {"tool_calls": [...]} (grammar's ToolForm::listed), a tool's result into a
+//   user's message as {"tool_response":
 //   {...}}.
 [[nodiscard]] nlohmann::ordered_json messages_for(const std::vector<ChatMessage>& messages,
-                                                  const nlohmann::ordered_json& tools, const TemplateCapabilities& can);
+                                                  const nlohmann::ordered_json& tools, const TemplateCapabilities& can,
+                                                  const ChatTemplate::CallWriter& writer = {});
 
 }  // namespace plimsoll::engine

@@ -167,20 +167,20 @@ class TaggedArguments {
   // As far as a value's end tag: a rule for how much of that has been seen.
   std::string any_text() {
     if (!any_text_.empty()) return any_text_;
-    const ToolOpening end = tag_anywhere(form_.value_end);
+    const WrittenOpening end = written_tag(form_.value_end);
     std::vector<std::string> names;
     for (std::size_t i = 0; i < end.states.size(); ++i) names.push_back(rules_.reserve("text"));
     for (std::size_t i = 0; i < end.states.size(); ++i) {
       std::map<std::size_t, std::string> classes;
       std::string all = kNoCharacters;
       for (const auto& [c, to] : end.states[i].next) {
-        const std::string member = gbnf_class_member(static_cast<unsigned char>(c));
+        const std::string member = gbnf_class_member(c);
         classes[to] += member;
         all += member;
       }
       std::string body = fmt::format("[^{}] {}", all, names[end.states[i].otherwise]);
       for (const auto& [to, members] : classes)
-        body += fmt::format(" | [{}]{}", members, to == ToolOpening::kBegun ? "" : " " + names[to]);
+        body += fmt::format(" | [{}]{}", members, to == WrittenOpening::kBegun ? "" : " " + names[to]);
       rules_.set(names[i], std::move(body));
     }
     any_text_ = names.front();

@@ -17,6 +17,8 @@ struct TaggedForm {
   bool values_have_lines;  // of their own: a line break before and behind a value is none of its
 };
 
+inline constexpr std::string_view kTaggedBegin = "<tool_call>";
+inline constexpr std::string_view kTaggedEnd = "</tool_call>";
 inline constexpr TaggedForm kCoderForm{.name_begin = "<function=",
                                        .name_end = ">",
                                        .key_begin = "<parameter=",

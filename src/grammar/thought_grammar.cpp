@@ -16,17 +16,18 @@ std::string grammar_behind_a_thought(const std::string& gbnf, const std::string&
   if (!out.empty() && out.back() != '\n') out += '\n';
   const std::string form = "form-" + root;
   out += fmt::format("behind ::= [ \\t\\r\\n]{{0,8}} {}\n", form);
-  const ToolOpening end = tag_anywhere(place.end);
+  const WrittenOpening end = written_tag(place.end);
   for (std::size_t i = 0; i < end.states.size(); ++i) {
     std::map<std::size_t, std::string> classes;
     std::string all;
     for (const auto& [c, to] : end.states[i].next) {
-      classes[to] += gbnf_class_member(static_cast<unsigned char>(c));
-      all += gbnf_class_member(static_cast<unsigned char>(c));
+      classes[to] += gbnf_class_member(c);
+      all += gbnf_class_member(c);
     }
     std::string body = fmt::format("[^{}] thought{}", all, end.states[i].otherwise);
     for (const auto& [to, members] : classes)
-      body += fmt::format(" | [{}] {}", members, to == ToolOpening::kBegun ? "behind" : fmt::format("thought{}", to));
+      body +=
+          fmt::format(" | [{}] {}", members, to == WrittenOpening::kBegun ? "behind" : fmt::format("thought{}", to));
     out += fmt::format("thought{} ::= {}\n", i, body);
   }
   if (place.is_open) return out + "root ::= thought0\n";

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <map>
 
 #include <nlohmann/json.hpp>
@@ -14,9 +13,12 @@
 #include <plimsoll/base/error.hpp>
 #include "grammar/gbnf_text.hpp"
 #include "grammar/json_schema.hpp"
+#include "grammar/marked_form.hpp"
 #include "grammar/tagged_arguments.hpp"
 #include "grammar/tagged_form.hpp"
 #include "grammar/tool_opening.hpp"
+
+#include "gbnf_rules.hpp"
 
 namespace plimsoll::grammar {
 namespace {
@@ -27,11 +29,6 @@ using Json = nlohmann::ordered_json;
 // the first: behind a | the parser reads on into the next line.
 constexpr const char* kSpace = R"(ws ::= | " ")";
 constexpr const char* kLine = R"(line ::= | "\n")";  // the tags' own, as models are taught them
-
-std::string in_class(char c) {
-  if (std::isalnum(static_cast<unsigned char>(c)) != 0) return {c};
-  return fmt::format("\\x{:02X}", static_cast<unsigned char>(c));
-}
 
 // Of all functions together.
 constexpr std::size_t kMostExpressions = 100'000;
@@ -54,29 +51,33 @@ class ToolGrammar {
   explicit ToolGrammar(const CallableTools& tools)
       : form_(tools.form),
         tagged_(tagged_form(tools.form)),
-        parallel_(tools.parallel && tools.form != ToolForm::bare),
+        marked_(marked_form(tools.form)),
+        parallel_(tools.parallel && tools.form != ToolForm::bare && (marked_ == nullptr || !marked_->is_single)),
         not_first_(tools.not_first) {
     for (const Json& tool : tools.tools) add_function(tool["function"]);
     add("choice", fmt::format("{}", fmt::join(choices_, " | ")));
-    add("call", tagged_ == nullptr            ? R"("{" ws "\"name\"" ws ":" ws choice)"
-                : tagged_->name_begin.empty() ? "choice"
-                                              : fmt::format(R"("{}" choice)", tagged_->name_begin));
+    add("call", call());
     lines_.emplace_back(kSpace);
-    add_calls();
+    lines_.emplace_back(kLine);
+    if (marked_ != nullptr)
+      add_marked_calls();
+    else
+      add_calls();
   }
 
   ToolGrammarText calls() {
-    add("root", head_ + " begun");
+    add("root", calls_);
     return {.gbnf = text(), .notes = std::move(notes_)};
   }
 
   ToolGrammarText text_or_calls(const std::string& text_grammar, const std::string& text_root) {
     if (text_grammar.empty()) {
-      add_opening();
-      add("root", "at0");
+      add("root", fmt::format("at{}", add_opening()));
     } else {
       lines_.push_back(gbnf_with_prefix(text_grammar, "given-"));
-      add("root", fmt::format("{} begun | given-{}", head_, text_root));
+      const std::string begin =
+          marked_ == nullptr || marked_->text_begin.empty() ? "" : gbnf_literal(marked_->text_begin) + " ";
+      add("root", fmt::format("{} | {}given-{}", calls_, begin, text_root));
     }
     return {.gbnf = text(), .notes = std::move(notes_)};
   }
@@ -125,51 +126,95 @@ class ToolGrammar {
       choices_.push_back(fmt::format(R"("{}{}" line f{}-root)", name, tagged_->name_end, index));
       return;
     }
-    add(fmt::format("rest{}", index),
-        fmt::format(R"(ws "," ws "\"{}\"" ws ":" ws f{}-root ws "}}")", arguments_key(form_), index));
+    if (marked_ != nullptr && marked_->inside == MarkedForm::Inside::arguments) {
+      choices_.push_back(
+          fmt::format(R"("{}" {} {} ws f{}-root)", name, marked_->follows, gbnf_literal(marked_->between), index));
+      return;
+    }
+    const std::string_view key = marked_ != nullptr        ? marked_->arguments_key
+                                 : form_ == ToolForm::bare ? "parameters"
+                                                           : "arguments";
+    add(fmt::format("rest{}", index), fmt::format(R"(ws "," ws "\"{}\"" ws ":" ws f{}-root ws "}}")", key, index));
     choices_.push_back(fmt::format(R"("\"{}\"" rest{})", name, index));
   }
 
-  // head_ and the rule "begun": a call's opening, and all that follows it.
-  void add_calls() {
-    const std::string again = fmt::format("{{0,{}}}", kMostCalls - 1);
+  // From where a call is told from text on: behind its mark, where it has one.
+  [[nodiscard]] std::string call() const {
+    if (tagged_ != nullptr)
+      return tagged_->name_begin.empty() ? "choice" : fmt::format(R"("{}" choice)", tagged_->name_begin);
+    if (marked_ == nullptr) return R"("{" ws "\"name\"" ws ":" ws choice)";
+    if (marked_->inside == MarkedForm::Inside::arguments) return "choice";
+    return fmt::format(R"("{{" ws {} "\"{}\"" ws ":" ws choice)", marked_->first, marked_->name_key);
+  }
+
+  [[nodiscard]] std::string list_of_calls() {
     add("next", R"(ws "," ws call)");
-    const std::string list = parallel_ ? fmt::format(R"("[" ws call next{} ws "]")", again) : R"("[" ws call ws "]")";
+    return parallel_ ? fmt::format(R"("[" ws call next{} ws "]")", again_) : R"("[" ws call ws "]")";
+  }
+
+  // calls_, and what follows each opening, from the rule "begun" on.
+  void add_calls() {
     switch (form_) {
-      case ToolForm::hermes:
-        add_in_tags(R"(line call line "</tool_call>")", again);
-        break;
       case ToolForm::coder:
-        add_in_tags(R"(line call "</function>" line "</tool_call>")", again, R"( | "<function=" named)");
+        add_in_tags(R"(line call "</function>" line "</tool_call>")", R"( | "<function=" named)");
         add("closed", R"(| line "</tool_call>")");
         add("named", R"(choice "</function>" closed)");
-        add("begun1", parallel_ ? "named again" + again : "named");
+        add("begun1", parallel_ ? "named again" + again_ : "named");
         break;
       case ToolForm::glm:
-        add_in_tags(R"(call "</tool_call>")", again);
-        break;
-      case ToolForm::mistral:
-        head_ = fmt::format(R"("{}")", kMistralTag);
-        add("begun", "ws " + list);
+        add_in_tags(R"(call "</tool_call>")");
         break;
       case ToolForm::bare:
-        head_ = "";
-        add("begun", "call");
+        calls_ = "call";
         break;
-      case ToolForm::listed:
-        head_ = R"("{" ws "\"tool_calls\"" ws ":")";
-        add("begun", "ws " + list + R"( ws "}")");
+      default:
+        calls_ = R"("{" ws "\"tool_calls\"" ws ":" begun)";
+        add("begun", "ws " + list_of_calls() + R"( ws "}")");
         break;
     }
   }
 
   // `tagged`: what follows each call's opening tag. `or_so`: how else a further call may begin.
-  void add_in_tags(const std::string& tagged, const std::string& again, const std::string& or_so = "") {
-    head_ = fmt::format(R"("{}")", kHermesTag);
-    lines_.emplace_back(kLine);
+  void add_in_tags(const std::string& tagged, const std::string& or_so = "") {
+    const std::string begin = gbnf_literal(kTaggedBegin);
     add("tagged", tagged);
-    add("again", fmt::format("line ({} tagged{})", head_, or_so));
-    add("begun", parallel_ ? "tagged again" + again : "tagged");
+    add("again", fmt::format("line ({} tagged{})", begin, or_so));
+    add("begun", parallel_ ? "tagged again" + again_ : "tagged");
+    calls_ = begin + " begun";
+  }
+
+  // What follows a call's mark.
+  [[nodiscard]] std::string marked_call() {
+    const std::string end = marked_->end.empty()  ? ""
+                            : marked_->ends_there ? fmt::format(" ({})?", gbnf_literal(marked_->end))
+                                                  : " line " + gbnf_literal(marked_->end);
+    switch (marked_->inside) {
+      case MarkedForm::Inside::arguments:
+        return "call" + end;
+      case MarkedForm::Inside::call:
+        return "line call" + end;
+      case MarkedForm::Inside::calls:
+        break;
+    }
+    return "ws " + list_of_calls() + end;
+  }
+
+  void add_marked_calls() {
+    add("marked", marked_call());
+    const std::string section_end = marked_->section_end.empty() ? "" : " line " + gbnf_literal(marked_->section_end);
+    const bool several = parallel_ && marked_->inside != MarkedForm::Inside::calls;
+    add("again", fmt::format("line {} marked", gbnf_literal(marked_->begin)));
+    add("begun", fmt::format("marked{}{}", several ? " again" + again_ : "", section_end));
+    const std::vector<std::string_view> openings = marked_->openings();
+    std::vector<std::string> all;
+    for (std::size_t i = 0; i < openings.size(); ++i) {
+      std::string_view mark = openings[i];
+      if (!marked_->seen.empty() && mark.starts_with(marked_->seen)) mark.remove_prefix(marked_->seen.size());
+      all.push_back(fmt::format("{} begun{}", gbnf_literal(mark), i));
+      const bool is_section = i == 0 && !marked_->section.empty();
+      add(fmt::format("begun{}", i), is_section ? fmt::format("line {} begun", gbnf_literal(marked_->begin)) : "begun");
+    }
+    calls_ = fmt::format("{}", fmt::join(all, " | "));
   }
 
   [[nodiscard]] std::string rule_of(std::size_t state) const {
@@ -177,36 +222,38 @@ class ToolGrammar {
     if (state < ToolOpening::kBegun) return fmt::format("at{}", state);
     const std::size_t which = state - ToolOpening::kBegun;
     if (form_ == ToolForm::bare) return fmt::format("rest{}", which);
-    return which == 0 ? "begun" : fmt::format("begun{}", which);
+    return which == 0 && marked_ == nullptr ? "begun" : fmt::format("begun{}", which);
   }
 
-  // Text in which no call begins, and a call where one does.
-  void add_opening() {
-    const ToolOpening opening = tool_opening(form_, names_);
+  // Text in which no call begins, and a call where one does. Gives the state that a text begins in.
+  std::size_t add_opening() {
+    const WrittenOpening opening = written_opening(form_, names_);
     for (std::size_t i = 0; i < opening.states.size(); ++i) {
       std::map<std::size_t, std::string> classes;
       std::string all;
       for (const auto& [c, to] : opening.states[i].next) {
-        classes[to] += in_class(c);
-        all += in_class(c);
+        classes[to] += gbnf_class_member(c);
+        all += gbnf_class_member(c);
       }
       std::string body;
       if (i == 0 && opening.holds_json && !not_first_.empty()) {
-        body = fmt::format("| [{}] mark1 ", in_class(not_first_[0]));
-        all += in_class(not_first_[0]);
+        const std::string first = gbnf_class_member(static_cast<unsigned char>(not_first_[0]));
+        body = fmt::format("| [{}] mark1 ", first);
+        all += first;
       }
       for (const auto& [to, members] : classes) body += fmt::format("| [{}] {} ", members, rule_of(to));
       add(fmt::format("at{}", i), fmt::format("{}| [^{}] {}", body, all, rule_of(opening.states[i].otherwise)));
     }
     add("plain", R"([^\x00]*)");
     add_marks();
+    return opening.first;
   }
 
   // Forms that are whole answers are looked for at the text's beginning: text that begins like a thought must not pass
   // for text.
   void add_marks() {
     for (std::size_t i = 1; i < not_first_.size(); ++i) {
-      const std::string c = in_class(not_first_[i]);
+      const std::string c = gbnf_class_member(static_cast<unsigned char>(not_first_[i]));
       const std::string on = i + 1 < not_first_.size() ? fmt::format("[{}] mark{} | ", c, i + 1) : "";
       add(fmt::format("mark{}", i), fmt::format("| {}[^{}] plain", on, c));
     }
@@ -214,12 +261,14 @@ class ToolGrammar {
 
   ToolForm form_;
   const TaggedForm* tagged_;  // null: its calls are JSON
+  const MarkedForm* marked_;  // null: they do not stand between marks, or not as JSON
   bool parallel_;
   std::string_view not_first_;
+  const std::string again_ = fmt::format("{{0,{}}}", kMostCalls - 1);  // calls behind the first one
   std::vector<std::string> names_;
-  std::vector<std::string> choices_;  // what follows a call's "name":
+  std::vector<std::string> choices_;  // from a call's name on, or from what follows "name":
   std::vector<std::string> lines_;
-  std::string head_;
+  std::string calls_;  // nothing but calls
   SchemaBudget budget_{kMostExpressions, kMostValues};
   std::size_t size_ = 0;  // of all grammars
   std::vector<SchemaNote> notes_;

@@ -1,12 +1,16 @@
 #include "grammar/tool_opening.hpp"
 
 #include <map>
-#include <set>
+#include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "grammar/marked_form.hpp"
 #include "grammar/tagged_form.hpp"
+
+#include "gbnf_rules.hpp"
 
 namespace plimsoll::grammar {
 namespace {
@@ -62,69 +66,99 @@ ToolOpening bare(const std::vector<std::string>& names) {
   return maker.done();
 }
 
-}  // namespace
-
-ToolOpening tag_anywhere(std::string_view tag) { return tags_anywhere({tag}); }
-
-// The state is what of a tag has been seen.
-ToolOpening tags_anywhere(const std::vector<std::string_view>& tags) {
-  std::vector<std::string> seen{""};
-  std::map<std::string, std::size_t> states;
-  std::set<char> letters;
+// The state is what of a tag has been seen: a tree of the tags, in which what goes on with none of them goes on as the
+// longest end of it does that is another state (Aho and Corasick).
+template <class Unit>
+Opening<Unit> anywhere(const std::vector<std::basic_string<Unit>>& tags) {
+  struct Node {
+    std::map<Unit, std::size_t> children{};
+    std::size_t depth = 0;
+    std::size_t end = 0;  // its longest end that is a state
+  };
+  std::vector<Node> nodes(1);
   for (std::size_t i = 0; i < tags.size(); ++i) {
-    letters.insert(tags[i].begin(), tags[i].end());
-    states[std::string(tags[i])] = ToolOpening::kBegun + i;
-    for (std::size_t length = 1; length < tags[i].size(); ++length) {
-      std::string begun(tags[i].substr(0, length));
-      if (states.try_emplace(begun, seen.size()).second) seen.push_back(std::move(begun));
+    std::size_t at = 0;
+    for (const Unit c : tags[i].substr(0, tags[i].size() - 1)) {
+      const auto [found, is_new] = nodes[at].children.try_emplace(c, nodes.size());
+      const std::size_t next = found->second;
+      if (is_new) nodes.push_back({.depth = nodes[at].depth + 1});
+      at = next;
     }
+    nodes[at].children[tags[i].back()] = ToolOpening::kBegun + i;
   }
-  ToolOpening opening;
-  for (const std::string& text : seen) {
-    ToolOpening::State state{.held = text.size()};
-    for (const char c : letters) {
-      for (std::string end = text + c; !end.empty(); end.erase(0, 1)) {
-        const auto found = states.find(end);
-        if (found == states.end()) continue;
-        state.next[c] = found->second;
-        break;
+  Opening<Unit> opening;
+  opening.states.resize(nodes.size());
+  std::vector<std::size_t> order{0};  // shorter ones first
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Node& node = nodes[order[i]];
+    typename Opening<Unit>::State state{.held = node.depth};
+    if (node.depth > 0) state.next = opening.states[node.end].next;
+    for (const auto& [c, child] : node.children) {
+      const auto other = state.next.find(c);
+      if (child < ToolOpening::kBegun) {
+        nodes[child].end = other == state.next.end() || other->second >= ToolOpening::kBegun ? 0 : other->second;
+        order.push_back(child);
       }
+      state.next[c] = child;
     }
-    opening.states.push_back(std::move(state));
+    opening.states[order[i]] = std::move(state);
   }
   return opening;
 }
 
-ToolForm tool_form(std::string_view template_source) {
-  const auto has = [&](std::string_view words) { return template_source.contains(words); };
-  if (has(kHermesTag) && has("<function=") && has("<parameter=")) return ToolForm::coder;
-  if (has(kHermesTag) && has("<arg_key>") && has("<arg_value>")) return ToolForm::glm;
-  if (has(kHermesTag)) return ToolForm::hermes;
-  if (has(kMistralTag)) return has("[ARGS]") ? ToolForm::listed : ToolForm::mistral;  // newer calls are not read here
-  if (has("<|python_tag|>") || has("ipython") || has(R"({"name": function name, "parameters")")) return ToolForm::bare;
-  return ToolForm::listed;
+template <class Unit>
+std::basic_string<Unit> in_units(std::string_view text) {
+  if constexpr (std::is_same_v<Unit, char>)
+    return std::string(text);
+  else
+    return to_code_points(text);
 }
 
-std::size_t ToolOpening::next(std::size_t state, char c) const {
-  const auto found = states[state].next.find(c);
-  return found == states[state].next.end() ? states[state].otherwise : found->second;
+template <class Unit>
+Opening<Unit> of_tags(const std::vector<std::string_view>& tags, std::string_view seen = {}) {
+  std::vector<std::basic_string<Unit>> texts;
+  for (const std::string_view tag : tags) texts.push_back(in_units<Unit>(tag));
+  Opening<Unit> opening = anywhere<Unit>(texts);
+  for (const Unit unit : in_units<Unit>(seen)) opening.first = opening.next(opening.first, unit);
+  return opening;
 }
+
+std::optional<std::vector<std::string_view>> tags_of(ToolForm form) {
+  if (const MarkedForm* marked = marked_form(form)) return marked->openings();
+  if (form == ToolForm::glm) return std::vector{kTaggedBegin};
+  if (form == ToolForm::coder)  // models leave the first of its tags out
+    return std::vector{kTaggedBegin, kCoderForm.name_begin};
+  return std::nullopt;
+}
+
+template <class Unit>
+Opening<Unit> opening_of_tags(ToolForm form, const std::vector<std::string_view>& tags) {
+  const MarkedForm* marked = marked_form(form);
+  return of_tags<Unit>(tags, marked == nullptr ? std::string_view{} : marked->seen);
+}
+
+ToolOpening whole_answer(ToolForm form, const std::vector<std::string>& names) {
+  return form == ToolForm::bare ? bare(names) : listed();
+}
+
+}  // namespace
+
+ToolOpening tags_anywhere(const std::vector<std::string_view>& tags) { return of_tags<char>(tags); }
+WrittenOpening written_tag(std::string_view tag) { return of_tags<char32_t>({tag}); }
 
 ToolOpening tool_opening(ToolForm form, const std::vector<std::string>& names) {
-  switch (form) {
-    case ToolForm::hermes:
-    case ToolForm::glm:
-      return tag_anywhere(kHermesTag);
-    case ToolForm::coder:  // models leave the first of its tags out
-      return tags_anywhere({kHermesTag, kCoderForm.name_begin});
-    case ToolForm::mistral:
-      return tag_anywhere(kMistralTag);
-    case ToolForm::bare:
-      return bare(names);
-    case ToolForm::listed:
-      break;
-  }
-  return listed();
+  if (const auto tags = tags_of(form)) return opening_of_tags<char>(form, *tags);
+  return whole_answer(form, names);
+}
+
+WrittenOpening written_opening(ToolForm form, const std::vector<std::string>& names) {
+  if (const auto tags = tags_of(form)) return opening_of_tags<char32_t>(form, *tags);
+  const ToolOpening read = whole_answer(form, names);  // all of it is ASCII
+  WrittenOpening out{.holds_json = read.holds_json};
+  for (const ToolOpening::State& state : read.states)
+    out.states.push_back(
+        {.next = {state.next.begin(), state.next.end()}, .otherwise = state.otherwise, .held = state.held});
+  return out;
 }
 
 std::vector<std::string> tool_names(const nlohmann::ordered_json& tools) {
@@ -132,7 +166,5 @@ std::vector<std::string> tool_names(const nlohmann::ordered_json& tools) {
   for (const auto& tool : tools) names.push_back(tool["function"]["name"].get<std::string>());
   return names;
 }
-
-std::string_view arguments_key(ToolForm form) { return form == ToolForm::bare ? "parameters" : "arguments"; }
 
 }  // namespace plimsoll::grammar

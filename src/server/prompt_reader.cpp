@@ -7,6 +7,8 @@
 #include <plimsoll/base/error.hpp>
 #include "api/problem.hpp"
 #include "engine/prompt_tokens.hpp"
+#include "grammar/call_text.hpp"
+#include "grammar/marked_form.hpp"
 
 #include "infill_prompt.hpp"
 #include "last_place.hpp"
@@ -24,7 +26,10 @@ std::expected<std::shared_ptr<const ModelTemplate>, Error> template_of(const eng
     auto made = std::make_shared<ModelTemplate>(ModelTemplate{.chat = engine::ChatTemplate::of(model, chosen),
                                                               .tools = grammar::tool_form(source),
                                                               .reasoning = api::reasoning_form(source)});
-    if (made->tools == grammar::ToolForm::listed) made->chat.tell_tools_in_words();  // or it would write them otherwise
+    const grammar::ToolForm form = made->tools;
+    if (form == grammar::ToolForm::listed) made->chat.tell_tools_in_words();  // or it would write them otherwise
+    if (grammar::marked_form(form) != nullptr)
+      made->chat.write_calls_with([form](const api::Json& calls) { return grammar::call_text(form, calls); });
     return made;
   } catch (const Error& error) {
     return std::unexpected(error);

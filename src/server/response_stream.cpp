@@ -54,7 +54,9 @@ bool ResponseStream::tell_read(api::ReasoningReader::Read read) {
 bool ResponseStream::tell(std::string thoughts, std::string text) {
   api::Piece piece{.choice = choice_, .text = std::move(text), .reasoning = std::move(thoughts)};
   if (form_.calls) piece.tool_calls = form_.calls->take();
-  for (api::ToolCall& call : piece.tool_calls) call.id = "call_" + random_id();
+  for (api::ToolCall& call : piece.tool_calls) {
+    if (call.id.empty()) call.id = "call_" + random_id();
+  }
   called_ = called_ || !piece.tool_calls.empty();
   if (!form_.reasoning || form_.reasoning->answers()) piece.logprobs = std::exchange(logprobs_, {});
   piece.tokens = std::exchange(tokens_, {});

@@ -161,7 +161,7 @@ void TextJob::limit_thoughts(engine::SamplingParams& sampling) const {
   if (request_.most_thought_tokens) sampling.thought_tokens = *request_.most_thought_tokens;
   if (sampling.thought_tokens < 0 || !held_.has_thoughts) return;
   sampling.thought_begin = read_.chat->reasoning->begin;
-  sampling.thought_end = read_.chat->reasoning->end;
+  sampling.thought_end = held_.thought_end;
   sampling.thought_is_open = read_.begins_in_a_thought;
 }
 

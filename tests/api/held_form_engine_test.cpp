@@ -3,6 +3,7 @@
 
 #include "api/dialect.hpp"
 #include "api/held_form.hpp"
+#include "grammar/call_text.hpp"
 
 #include "byte_grammar.hpp"
 #include "tool_examples.hpp"
@@ -75,18 +76,41 @@ TEST_F(HeldFormEngineTest, ParallelCallsEnd) {
     SCOPED_TRACE(example.name);
     const std::string gbnf =
         grammar({{"tools", test::two_tools()}, {"tool_choice", "required"}}, {.tools = example.form});
-    const std::string call = R"({"name": "wea", "arguments": {}})";
-    const auto calls = [&](int count) {
-      std::string text;
-      for (int i = 0; i < count; ++i)
-        text += example.form == grammar::ToolForm::hermes ? "<tool_call>" + call + "</tool_call>"
-                                                          : (i > 0 ? "," : "") + call;
-      if (example.form == grammar::ToolForm::mistral) return "[TOOL_CALLS][" + text + "]";
-      return example.form == grammar::ToolForm::listed ? "{\"tool_calls\":[" + text + "]}" : text;
+    const auto calls = [&](std::size_t count) {
+      const Json all(count, Json{{"name", "wea"}, {"arguments", Json::object()}});
+      return example.form == grammar::ToolForm::listed ? Json{{"tool_calls", all}}.dump()
+                                                       : grammar::call_text(example.form, all);
     };
     EXPECT_TRUE(allows(gbnf, calls(32)));
     EXPECT_FALSE(allows(gbnf, calls(33)));
   }
+}
+
+// Behind a thought of gpt-oss its next message begins, whatever its channel.
+TEST_F(HeldFormEngineTest, CallsInChannels) {
+  const auto channels = reasoning_form("<|channel|>analysis");
+  const std::string thought = "<|channel|>analysis<|message|>I look.<|end|><|start|>assistant";
+  const std::string call = R"(<|channel|>commentary to=functions.weather <|constrain|>json<|message|>{"city": "Ulm"})";
+  const std::string text = "<|channel|>final<|message|>Hello";
+  const Json no_thoughts{{"enable_thinking", false}};
+  for (const char* choice : {"auto", "required"}) {
+    for (const Json& values : {Json::object(), no_thoughts}) {
+      const std::string gbnf =
+          grammar({{"tools", test::two_tools()}, {"tool_choice", choice}, {"chat_template_kwargs", values}},
+                  {.tools = grammar::ToolForm::channels, .reasoning = channels});
+      for (const std::string& right : {call, thought + call, thought + R"( to=functions.wea<|message|>{})"})
+        EXPECT_TRUE(allows(gbnf, right)) << right << "\n" << gbnf;
+      EXPECT_FALSE(allows(gbnf, thought + call.substr(0, call.size() - 1)));
+      for (const std::string& words : {text, thought + text})
+        EXPECT_EQ(allows(gbnf, words), std::string_view(choice) == "auto") << words;
+    }
+  }
+  Json both = kNumber;
+  both["tools"] = test::two_tools();
+  const std::string gbnf = grammar(both, {.tools = grammar::ToolForm::channels, .reasoning = channels});
+  for (const std::string& right : {call, thought + call, thought + "<|channel|>final<|message|>5"})
+    EXPECT_TRUE(allows(gbnf, right)) << right << "\n" << gbnf;
+  for (const std::string& wrong : {text, std::string("5"), thought + "5"}) EXPECT_FALSE(allows(gbnf, wrong)) << wrong;
 }
 
 }  // namespace

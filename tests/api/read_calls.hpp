@@ -45,8 +45,8 @@ inline Read read_every_way(grammar::ToolForm form, const std::string& text, cons
   return whole;
 }
 
-inline api::ToolCall call(const std::string& name, const std::string& arguments) {
-  return {.id = "", .name = name, .arguments = arguments};
+inline api::ToolCall call(const std::string& name, const std::string& arguments, const std::string& id = "") {
+  return {.id = id, .name = name, .arguments = arguments};
 }
 
 }  // namespace plimsoll::test

@@ -2,6 +2,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "api/tool_calls.hpp"
+#include "grammar/marked_form.hpp"
 
 #include "read_calls.hpp"
 #include "tool_examples.hpp"
@@ -22,11 +23,55 @@ TEST(ToolCallReaderTest, CallsOfEveryForm) {
     SCOPED_TRACE(example.name);
     const Read one = read_every_way(example.form, example.one, test::two_tools());
     EXPECT_EQ(one.text, "");
-    EXPECT_EQ(one.calls, (std::vector{call("weather", R"({"city":"Ulm"})")}));
+    const std::string first_id = example.several.empty() || example.form == ToolForm::named ? "" : example.ids[0];
+    EXPECT_EQ(one.calls, (std::vector{call("weather", R"({"city":"Ulm"})", first_id)}));
     if (example.several.empty()) continue;
     const Read several = read_every_way(example.form, "\n " + example.several + "\n");
     EXPECT_EQ(several.text, "");
-    EXPECT_EQ(several.calls, (std::vector{call("weather", R"({"city":"Ulm"})"), call("wea", "{}")}));
+    EXPECT_EQ(several.calls,
+              (std::vector{call("weather", R"({"city":"Ulm"})", example.ids[0]), call("wea", "{}", example.ids[1])}));
+  }
+}
+
+// What a model may leave out, or write in another place.
+TEST(ToolCallReaderTest, OtherWaysToWriteACall) {
+  const auto expect_ulm = [](ToolForm form, const std::string& text, const std::string& around = "") {
+    const Read read = read_every_way(form, text, test::two_tools());
+    EXPECT_EQ(read.text, around) << text;
+    EXPECT_EQ(read.calls, (std::vector{call("weather", R"({"city":"Ulm"})")})) << text;
+  };
+  for (const char* text :
+       {R"( to=functions.weather<|channel|>commentary json<|message|>{"city": "Ulm"}<|call|>)",
+        R"(<|start|>assistant to=functions.weather<|channel|>commentary <|constrain|>json<|message|>{"city": "Ulm"})",
+        R"(<|channel|>commentary to=functions.weather<|message|>{"city": "Ulm"})",
+        R"(<|channel|>analysis to=functions.weather code<|message|>{"city":"Ulm"})"})
+    expect_ulm(ToolForm::channels, text);
+  expect_ulm(ToolForm::deepseek, "Aye.\n<｜tool▁call▁begin｜>weather<｜tool▁sep｜>{\"city\":\"Ulm\"}", "Aye.");
+  expect_ulm(
+      ToolForm::fenced,
+      "<｜tool▁calls▁begin｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>weather\n```json\n{\"city\":\"Ulm\"}\n```");
+  expect_ulm(ToolForm::gigachat,
+             "function call<|role_sep|>\n{\"name\": \"weather\", \"arguments\": {\"city\":\"Ulm\"}}");
+}
+
+TEST(ToolCallReaderTest, AnIdIsGivenOnce) {
+  const std::string one = "<|tool_call_begin|>functions.a:0<|tool_call_argument_begin|>{}<|tool_call_end|>";
+  EXPECT_EQ(read_every_way(ToolForm::kimi, one + one).calls,
+            (std::vector{call("a", "{}", "functions.a:0"), call("a", "{}")}));
+}
+
+// Half of one may be another one's beginning.
+TEST(ToolCallReaderTest, ACallBehindAMarkThatIsNone) {
+  for (const test::FormExample& example : test::form_examples()) {
+    const grammar::MarkedForm* marked = grammar::marked_form(example.form);
+    if (marked == nullptr || marked->inside != grammar::MarkedForm::Inside::arguments) continue;
+    SCOPED_TRACE(example.name);
+    for (const std::string_view mark : marked->openings()) {
+      for (const char* name : {"", "weather"}) {
+        const std::string before = std::string(mark) + name;
+        EXPECT_EQ(read_every_way(example.form, before + example.one, test::two_tools()).calls.size(), 1U) << before;
+      }
+    }
   }
 }
 
@@ -154,13 +199,16 @@ TEST(ToolCallReaderTest, DeepAndLongCallsDoNoHarm) {
 
 // Texts made of what the forms are made of, so that they meet.
 RC_GTEST_PROP(ToolCallReaderTest, AnyCutGivesTheSame, ()) {
-  const auto form = *rc::gen::element(ToolForm::hermes, ToolForm::mistral, ToolForm::bare, ToolForm::listed,
-                                      ToolForm::coder, ToolForm::glm);
+  const auto form = *rc::gen::elementOf(grammar::kToolForms);
   const auto part = rc::gen::element<std::string>(
       "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "{\"tool_calls\":", "{\"name\":\"a\"", ",\"arguments\":{}",
       ",\"parameters\":{}", "}", "{", "[", "]", "\"", "\\", " ", "\n", "<", "x", "\xC3\xA9",
       "{\"name\":\"a\",\"arguments\":{}}", "{\"name\":\"a\",\"parameters\":{}}", "<function=a>", "<parameter=x>",
-      "</parameter>", "</function>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>");
+      "</parameter>", "</function>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<|start|>assistant",
+      "<|channel|>commentary", " to=functions.", "<|message|>", "<|call|>", "<｜tool▁calls▁begin｜>",
+      "<｜tool▁call▁begin｜>", "function", "<｜tool▁sep｜>", "\n```json\n", "```", "<｜tool▁call▁end｜>",
+      "<｜tool▁calls▁end｜>", "<|tool_call_begin|>", "functions.", ":0", "<|tool_call_argument_begin|>",
+      "<|tool_call_end|>", "[CALL_ID]", "[ARGS]", "{}", "<TOOLCALL>", "</TOOLCALL>");
   const auto parts = *rc::gen::container<std::vector<std::string>>(part);
   std::string text;
   for (const std::string& one : parts) text += one;

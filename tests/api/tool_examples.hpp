@@ -1,5 +1,6 @@
 // Two functions, and how each form writes calls of them.
 #pragma once
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,9 @@ inline api::Json two_tools() {
 struct FormExample {
   grammar::ToolForm form;
   const char* name;
-  std::string one;      // weather of Ulm
-  std::string several;  // the same, and wea; empty: not in this form
+  std::string one;                       // weather of Ulm
+  std::string several;                   // the same, and wea; empty: not in this form
+  std::vector<std::string> ids{"", ""};  // of these calls
 };
 
 inline const std::vector<FormExample>& form_examples() {
@@ -32,8 +34,51 @@ inline const std::vector<FormExample>& form_examples() {
       {ToolForm::mistral, "mistral", "[TOOL_CALLS] [" + kUlm + "]", "[TOOL_CALLS][" + kUlm + ", " + kWea + "]"},
       {ToolForm::bare, "bare", R"({"name": "weather", "parameters": {"city": "Ulm"}})", ""},
       {ToolForm::listed, "listed", R"({"tool_calls": [)" + kUlm + "]}",
-       R"({"tool_calls":[)" + kUlm + "," + kWea + "]}"}};
+       R"({"tool_calls":[)" + kUlm + "," + kWea + "]}"},
+      {ToolForm::named,
+       "named",
+       R"([TOOL_CALLS]weather[ARGS]{"city": "Ulm"})",
+       R"([TOOL_CALLS]weather[CALL_ID]abcdef012[ARGS]{"city": "Ulm"}[TOOL_CALLS]wea[ARGS] {})",
+       {"abcdef012", ""}},
+      {ToolForm::channels, "channels",
+       R"(<|channel|>commentary to=functions.weather <|constrain|>json<|message|>{"city": "Ulm"})", ""},
+      {ToolForm::deepseek, "deepseek",
+       R"(<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>weather<｜tool▁sep｜>{"city": "Ulm"}<｜tool▁call▁end｜><｜tool▁calls▁end｜>)",
+       "<｜tool▁call▁begin｜>weather<｜tool▁sep｜>{\"city\":\"Ulm\"}<｜tool▁call▁end｜>\n"
+       "<｜tool▁call▁begin｜>wea<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>"},
+      {ToolForm::fenced, "fenced",
+       "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>weather\n```json\n{\"city\": \"Ulm\"}\n"
+       "```<｜tool▁call▁end｜><｜tool▁calls▁end｜>",
+       "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>weather\n```json\n{\"city\": \"Ulm\"}\n"
+       "```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>wea\n```json\n{}\n"
+       "```<｜tool▁call▁end｜><｜tool▁calls▁end｜>"},
+      {ToolForm::kimi,
+       "kimi",
+       "<|tool_calls_section_begin|><|tool_call_begin|>functions.weather:0<|tool_call_argument_begin|>{\"city\": "
+       "\"Ulm\"}"
+       "<|tool_call_end|><|tool_calls_section_end|>",
+       "<|tool_calls_section_begin|><|tool_call_begin|>functions.weather:0<|tool_call_argument_begin|>{\"city\": "
+       "\"Ulm\"}"
+       "<|tool_call_end|><|tool_call_begin|>functions.wea:1<|tool_call_argument_begin|>{}<|tool_call_end|>"
+       "<|tool_calls_section_end|>",
+       {"functions.weather:0", "functions.wea:1"}},
+      {ToolForm::functionary, "functionary", R"(<function=weather>{"city": "Ulm"}</function>)",
+       "<function=weather>{\"city\": \"Ulm\"}</function>\n<function=wea>{}</function>"},
+      {ToolForm::nemotron, "nemotron", "<TOOLCALL>[" + kUlm + "]</TOOLCALL>",
+       "<TOOLCALL>[" + kUlm + ", " + kWea + "]</TOOLCALL>"},
+      {ToolForm::apriel, "apriel", "<tool_calls>[" + kUlm + "]</tool_calls>",
+       "<tool_calls>[" + kUlm + ", " + kWea + "]</tool_calls>"},
+      {ToolForm::granite, "granite", "<|tool_call|>[" + kUlm + "]", "<|tool_call|>[" + kUlm + ", " + kWea + "]"},
+      {ToolForm::cohere, "cohere",
+       R"(<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "weather", "parameters": {"city": "Ulm"}}]<|END_ACTION|>)",
+       R"(<|START_ACTION|>[{"tool_name": "weather", "parameters": {"city": "Ulm"}},)"
+       R"({"tool_call_id": "1", "tool_name": "wea", "parameters": {}}]<|END_ACTION|>)"},
+      {ToolForm::gigachat, "gigachat", "<|message_sep|>\n\nfunction call<|role_sep|>\n" + kUlm, ""}};
   return kExamples;
+}
+
+inline bool is_ascii(const FormExample& example) {
+  return std::ranges::all_of(example.one, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
 }
 
 }  // namespace plimsoll::test

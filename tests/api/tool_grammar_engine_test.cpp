@@ -55,9 +55,25 @@ TEST_F(ToolGrammarTest, ChosenAutomaticallyAnyTextIsAllowedToo) {
       EXPECT_TRUE(allows(gbnf, example.several)) << gbnf;
     }
   }
-  for (const ToolForm form : {ToolForm::hermes, ToolForm::mistral}) {
-    const std::string& one = test::form_examples()[form == ToolForm::hermes ? 0 : 1].one;
-    EXPECT_TRUE(allows(grammar(form, {.tools = test::two_tools()}), "I look. <<[[" + one));
+  for (const test::FormExample& example : test::form_examples()) {
+    if (example.form == ToolForm::bare || example.form == ToolForm::listed) continue;  // whole answers
+    EXPECT_TRUE(allows(grammar(example.form, {.tools = test::two_tools()}), "I look. <<[[" + example.one))
+        << example.name;
+  }
+}
+
+// An answer of gpt-oss begins behind the prompt's "<|start|>assistant".
+TEST_F(ToolGrammarTest, ACallMayHaveBegunInThePrompt) {
+  for (const Kind kind : {Kind::automatic, Kind::required}) {
+    const std::string gbnf = grammar(ToolForm::channels, {.tools = test::two_tools(), .tool_choice = {.kind = kind}});
+    const std::string rest = R"(<|message|>{"city": "Ulm"})";
+    for (const char* header : {" to=functions.weather<|channel|>commentary json", " to=functions.weather",
+                               " to=functions.weather<|channel|>commentary <|constrain|>json",
+                               "<|channel|>commentary to=functions.weather"}) {
+      EXPECT_TRUE(allows(gbnf, header + rest)) << header << "\n" << gbnf;
+      EXPECT_TRUE(allows(gbnf, header + rest + "<|call|>")) << header;
+    }
+    EXPECT_FALSE(allows(gbnf, " to=functions.warning" + rest));
   }
 }
 
@@ -103,8 +119,9 @@ TEST_F(ToolGrammarTest, AnAnswerWithoutCallsFollowsTheGrammarThatWasThere) {
     SCOPED_TRACE(example.name);
     const std::string gbnf =
         grammar(example.form, {.tools = test::two_tools()}, "root ::= \"yes\" | call # no\ncall ::= \"no\"\n");
-    EXPECT_TRUE(allows(gbnf, "yes")) << gbnf;
-    EXPECT_TRUE(allows(gbnf, "no"));
+    const std::string begin = example.form == ToolForm::channels ? "<|channel|>final<|message|>" : "";
+    EXPECT_TRUE(allows(gbnf, begin + "yes")) << gbnf;
+    EXPECT_TRUE(allows(gbnf, begin + "no"));
     EXPECT_TRUE(allows(gbnf, example.one));
     EXPECT_FALSE(allows(gbnf, "Hello"));
   }
@@ -127,6 +144,7 @@ TEST_F(ToolGrammarTest, WhatIsWrittenIsRead) {
   const engine::Vocab vocab = demo->vocab();
   for (const test::FormExample& example : test::form_examples()) {
     SCOPED_TRACE(example.name);
+    if (!test::is_ascii(example)) continue;
     engine::SamplingParams params{.seed = 1, .temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0};
     hold_to_tools(params, {.tools = test::two_tools(), .tool_choice = {.kind = Kind::required}}, example.form);
     for (std::size_t i = 0; i < n_vocab; ++i) {

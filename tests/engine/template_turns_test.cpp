@@ -174,7 +174,7 @@ TEST(TemplateTurnsTest, EachCallHasAMessageWhereTheTemplateTakesOne) {
             R"([assistant]{"name": "smell", "arguments": {}}[tool]?)");
 }
 
-// gpt-oss's, Kimi's, DeepSeek's ... teach forms of calls that nobody here reads.
+// Gemma 4's, LFM2's ... teach forms of calls that nobody here reads.
 TEST(TemplateTurnsTest, ToolsMayBeToldInWordsThoughTheTemplateHasAPlaceForThem) {
   ChatTemplate chat(
       "{% for t in tools or [] %}<own>{{ t.function.name }}</own>{% endfor %}{% for m in messages %}[{{ m.role }}]"
@@ -190,6 +190,21 @@ TEST(TemplateTurnsTest, ToolsMayBeToldInWordsThoughTheTemplateHasAPlaceForThem) 
   EXPECT_TRUE(text.starts_with("[system]You can call any of the following tools")) << text;
   EXPECT_TRUE(text.contains(R"("tool_calls": [)") && text.contains(R"("tool_response")")) << text;
   EXPECT_TRUE(chat.capabilities().tools) << "it still says what the template has a place for";
+}
+
+// As DeepSeek V3.1's, which shows calls but no tools, and Granite 3.3's, which shows tools but no calls.
+TEST(TemplateTurnsTest, CallsAreWrittenInAFormWhereTheTemplateHasNoPlaceForThem) {
+  ChatTemplate chat("{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}", "", "");
+  chat.write_calls_with([](const Json& calls) {
+    std::string text;
+    for (const Json& one : calls) text += "<own>" + one["name"].get<std::string>() + one["arguments"].dump();
+    return text;
+  });
+  const Json tools = Json::parse(R"([{"type": "function", "function": {"name": "look", "parameters": {}}}])");
+  const std::string text =
+      chat.apply({said("user", "Rain?"), calling(Json::array({call("a", "look")}))}, true, tools).text;
+  EXPECT_TRUE(text.contains("<own>tool_name{\"arg1\":\"some_value\"}")) << text;
+  EXPECT_TRUE(text.ends_with("[assistant]<own>look{}")) << text;
 }
 
 }  // namespace

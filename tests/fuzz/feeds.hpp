@@ -15,13 +15,9 @@
 
 namespace plimsoll::fuzz {
 
-inline constexpr grammar::ToolForm kForms[] = {grammar::ToolForm::hermes, grammar::ToolForm::mistral,
-                                               grammar::ToolForm::bare,   grammar::ToolForm::coder,
-                                               grammar::ToolForm::glm,    grammar::ToolForm::listed};
-
 inline void answer(const api::Asked& asked) {
   if (const auto* chat = std::get_if<api::ChatPrompt>(&asked.request.prompt)) {
-    for (const grammar::ToolForm form : kForms) {
+    for (const grammar::ToolForm form : grammar::kToolForms) {
       engine::SamplingParams sampling = asked.request.sampling;
       api::hold_to_tools(sampling, *chat, form);
     }
@@ -46,7 +42,7 @@ inline void feed_api(std::string_view text) {
 
 // The same bytes as a model's answer, at once and one by one.
 inline void feed_reader(std::string_view text) {
-  for (const grammar::ToolForm form : kForms) {
+  for (const grammar::ToolForm form : grammar::kToolForms) {
     api::ToolCallReader whole(form);
     std::string at_once = whole.push(text);
     at_once += whole.finish();

@@ -24,6 +24,10 @@ TAGGED = ("{{% for m in messages %}}{{{{ m.role }}}}: {{{{ m.content }}}}{{% for
           "{{% if tools %}}{{{{ tools | tojson }}}}\n{{% endif %}}{{% if add_generation_prompt %}}assistant: {{% endif %}}")
 CODER = TAGGED.format(name="<function={{ c.function.name }}>", argument="<parameter={{ k }}>{{ v }}</parameter>", end="</function>")
 GLM = TAGGED.format(name="{{ c.function.name }}", argument="<arg_key>{{ k }}</arg_key><arg_value>{{ v }}</arg_value>", end="")
+# As Kimi K2's, between marks; the model gives its calls their ids.
+KIMI = ("{% for m in messages %}{{ m.role }}: {{ m.content }}{% for c in m.tool_calls or [] %}<|tool_calls_section_begin|><|tool_call_begin|>functions."
+        "{{ c.function.name }}:{{ loop.index0 }}<|tool_call_argument_begin|>{{ c.function.arguments|tojson }}<|tool_call_end|><|tool_calls_section_end|>"
+        "{% endfor %}\n{% endfor %}{% if tools %}{{ tools|tojson }}\n{% endif %}{% if add_generation_prompt %}assistant: {% endif %}")
 SHORT = {"type": "object", "properties": {"a": {"enum": ["x", "y"]}}, "required": ["a"]}
 STEER = {"name": "steer", "parameters": {"type": "object", "properties": {"to": {"enum": ["port", "starboard"]}}, "required": ["to"]}}
 
@@ -275,6 +279,38 @@ class Thoughts(ServedCase):
                                                       "options": {"temperature": 0, "num_predict": 300}})
         self.assertEqual(status, 200, body)
         self.assertNotIn("<think>", body["message"]["content"])
+
+
+class Marks(ServedCase):
+    """A form that is a row of the table: held, read, and its ids kept."""
+    program = PROGRAM
+    ASKED = {"messages": QUESTION, "seed": 1, "max_tokens": 300, "tools": tools(), "tool_choice": "required", "parallel_tool_calls": False}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        model = pathlib.Path(cls.folder.name) / "marks.gguf"
+        with_keys(MATE, model, {"tokenizer.chat_template": KIMI})
+        cls.arguments = ("-m", str(model), "-c", "2048", *SMALL)
+        super().setUpClass()
+
+    def test_calls_keep_their_ids(self):
+        status, body = self.server.post(CHAT, self.ASKED)
+        self.assertEqual(status, 200, body)
+        message = body["choices"][0]["message"]
+        self.assertFalse(message["content"])
+        call = message["tool_calls"][0]
+        self.assertRegex(call["id"], r"^functions\.steer:\d{1,4}$")
+        self.assertIn(json.loads(call["function"]["arguments"])["to"], ("port", "starboard"))
+        events = self.server.events(CHAT, {**self.ASKED, "stream": True})
+        deltas = [c["delta"] for e in events if isinstance(e[1], dict) for c in e[1]["choices"]]
+        self.assertEqual([d["tool_calls"][0]["id"] for d in deltas if d.get("tool_calls")], [call["id"]])
+        self.assertFalse("".join(d.get("content") or "" for d in deltas))
+        told = [*QUESTION, message, {"role": "tool", "tool_call_id": call["id"], "content": "done"}]
+        status, body = self.server.post("/apply-template", {"messages": told})
+        self.assertEqual(status, 200, body)
+        self.assertIn("<|tool_call_begin|>functions.steer:0<|tool_call_argument_begin|>", body["prompt"])
 
 
 if __name__ == "__main__":

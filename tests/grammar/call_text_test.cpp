@@ -1,0 +1,29 @@
+#include "grammar/call_text.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace plimsoll::grammar {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+TEST(CallTextTest, CallsAsModelsWriteThem) {
+  const Json calls =
+      Json::parse(R"([{"name": "a", "arguments": {"x": 1}, "id": "call_1"}, {"name": "b", "arguments": "{}"}])");
+  EXPECT_EQ(call_text(ToolForm::hermes, calls),
+            "<tool_call>{\"name\": \"a\", \"arguments\": {\"x\":1}}</tool_call>\n"
+            "<tool_call>{\"name\": \"b\", \"arguments\": {}}</tool_call>");
+  EXPECT_EQ(call_text(ToolForm::named, calls), "[TOOL_CALLS]a[ARGS]{\"x\":1}[TOOL_CALLS]b[ARGS]{}");
+  EXPECT_EQ(call_text(ToolForm::deepseek, calls),
+            "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>a<｜tool▁sep｜>{\"x\":1}<｜tool▁call▁end｜>"
+            "<｜tool▁call▁begin｜>b<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>");
+  EXPECT_EQ(call_text(ToolForm::cohere, calls),
+            "<|START_ACTION|>[{\"tool_name\": \"a\", \"parameters\": {\"x\":1}}, "
+            "{\"tool_name\": \"b\", \"parameters\": {}}]<|END_ACTION|>");
+  EXPECT_EQ(call_text(ToolForm::coder, calls), "");
+}
+
+}  // namespace
+}  // namespace plimsoll::grammar
