@@ -144,7 +144,11 @@ void DryRunProcess::choose_remote_devices() {
 void DryRunProcess::rest() { child_.reset(); }
 
 void DryRunProcess::throw_why_it_ended(const std::string& about, bool was_too_late) {
-  const std::string cause = engine::why_engine_ended(*child_);
+  std::string cause = engine::why_engine_ended(*child_);
+  if (cause.contains("cannot run the operation") && cause.contains("(cache_"))  // tests/dry_run/looking_vulkan_test.cpp
+    cause +=
+        ": one layer's part of the KV cache is more than that device computes with; a shorter context (-c), a "
+        "smaller type (-ctk, -ctv) or the cache on the host (-nkvo) is less";
   child_.reset();
   if (was_too_late)
     throw Error(ErrorCode::io, fmt::format("{} did not answer within {} minutes what was asked about '{}'",
