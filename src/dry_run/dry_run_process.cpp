@@ -15,6 +15,7 @@
 
 #include <plimsoll/base/error.hpp>
 #include "base/error_names.hpp"
+#include "base/log.hpp"
 #include "device/rpc_servers.hpp"
 #include "dry_run/dry_run_json.hpp"
 #include "dry_run/local_dry_runs.hpp"
@@ -23,6 +24,7 @@
 #include "engine/engine_process.hpp"
 
 #include "deadline.hpp"
+#include "kept_pages.hpp"
 
 namespace plimsoll::dry_run {
 namespace {
@@ -44,6 +46,9 @@ Json error_json(ErrorCode code, const std::string& message, const Error::Numbers
 
 // Beyond any dry run over a slow link: each is a few hundred questions of some hundred bytes.
 constexpr std::chrono::minutes kMostTime{5};
+
+// A question that takes longer is talked about.
+constexpr std::chrono::seconds kLong{10};
 
 constexpr const char* kDevices = "the devices";
 
@@ -74,15 +79,16 @@ bool write_all(int file, std::string_view text) {
   return true;
 }
 
-Json answer(DryRunSource& dry_runs, const Json& question) {
+Json answer(DryRunSource& dry_runs, const KeptPages& kept, const Json& question) {
   try {
     if (question.contains("dry_run")) {
       return {{"dry_run", to_json(dry_runs.dry_run(dry_run_request_from_json(question.at("dry_run"))))}};
     }
     Json list = Json::array();
-    // A card's context that a dry run made here is gone when its memory is wanted: the child has ended by then.
+    // What a dry run took here, a card's context among it, is gone when memory is wanted: the child has ended by then.
     for (DeviceView& view : dry_runs.devices()) {
-      if (!view.info.memory_is_hosts) view.reading = device::without_our_use(std::move(view.reading));
+      view.reading = view.info.memory_is_hosts ? kept.without_them(std::move(view.reading))
+                                               : device::without_our_use(std::move(view.reading));
       list.push_back(to_json(view));
     }
     return {{"devices", list}};
@@ -97,6 +103,7 @@ Json answer(DryRunSource& dry_runs, const Json& question) {
 
 int serve_dry_runs(int in, int out) {
   engine::prepare_engine_process(in);
+  const KeptPages kept;
   LocalDryRuns dry_runs;
   std::string pending;
   char buffer[65536];
@@ -106,9 +113,9 @@ int serve_dry_runs(int in, int out) {
     if (count <= 0) return 0;
     pending.append(buffer, static_cast<std::size_t>(count));
     for (std::size_t end; (end = pending.find('\n')) != std::string::npos; pending.erase(0, end + 1)) {
-      const std::string reply =
-          answer(dry_runs, Json::parse(pending.substr(0, end))).dump(-1, ' ', false, Json::error_handler_t::replace) +
-          "\n";
+      const std::string reply = answer(dry_runs, kept, Json::parse(pending.substr(0, end)))
+                                    .dump(-1, ' ', false, Json::error_handler_t::replace) +
+                                "\n";
       if (!write_all(out, reply)) return 1;
     }
   }
@@ -144,7 +151,11 @@ void DryRunProcess::choose_remote_devices() {
 void DryRunProcess::rest() { child_.reset(); }
 
 void DryRunProcess::throw_why_it_ended(const std::string& about, bool was_too_late) {
-  const std::string cause = engine::why_engine_ended(*child_);
+  std::string cause = engine::why_engine_ended(*child_);
+  if (cause.contains("cannot run the operation") && cause.contains("(cache_"))  // tests/dry_run/looking_vulkan_test.cpp
+    cause +=
+        ": one layer's part of the KV cache is more than that device computes with; a shorter context (-c), a "
+        "smaller type (-ctk, -ctv) or the cache on the host (-nkvo) is less";
   child_.reset();
   if (was_too_late)
     throw Error(ErrorCode::io, fmt::format("{} did not answer within {} minutes what was asked about '{}'",
@@ -167,6 +178,9 @@ bool DryRunProcess::asks_servers() const { return remote_.is_well() && !device::
 Json DryRunProcess::ask(const Json& question, const std::string& about) {
   start();
   child_->write_line(question.dump());
+  const Deadline long_for_people(kLong, [&about] {
+    log::warn("plan", "the engine is still busy with what was asked about '{}' (a long context takes its time)", about);
+  });
   std::optional<Deadline> deadline;
   if (asks_servers()) deadline.emplace(kMostTime, [this] { child_->kill(); });
   const auto line = child_->read_line();

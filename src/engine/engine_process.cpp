@@ -1,6 +1,10 @@
 #include "engine/engine_process.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <ranges>
+
+#include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
 #include "engine/backend.hpp"
@@ -22,11 +26,24 @@ std::unique_ptr<ChildProcess> start_engine_process(const std::vector<std::string
   return std::make_unique<ChildProcess>(helper);
 }
 
+std::string_view assertion_in(std::string_view errors) {
+  if (const std::size_t named = errors.find("GGML_"); named != std::string_view::npos)
+    return errors.substr(named, errors.find('\n', named) - named);
+  for (const auto line : errors | std::views::split('\n')) {
+    const std::string_view text(line);
+    const std::size_t end_of_file = text.find(':');
+    if (end_of_file == std::string_view::npos || text.substr(0, end_of_file).contains(' ')) continue;
+    const std::string_view rest = text.substr(end_of_file + 1);
+    const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+    if (digits > 0 && rest.substr(digits).starts_with(": ")) return rest.substr(digits + 2);
+  }
+  return {};
+}
+
 std::string why_engine_ended(ChildProcess& process) {
   const auto [how, errors, signal] = process.end();
-  const std::size_t assertion = errors.find("GGML_");
-  if (assertion == std::string::npos) return "the engine " + how;
-  return "the engine gave up: " + errors.substr(assertion, errors.find('\n', assertion) - assertion);
+  const std::string_view assertion = assertion_in(errors);
+  return assertion.empty() ? "the engine " + how : fmt::format("the engine gave up: {}", assertion);
 }
 
 }  // namespace plimsoll::engine

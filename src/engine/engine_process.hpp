@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/child_process.hpp"
@@ -15,6 +16,9 @@ void prepare_engine_process(int in);
 // is run. Throws Error: unsupported (neither is possible), io.
 [[nodiscard]] std::unique_ptr<ChildProcess> start_engine_process(const std::vector<std::string>& helper,
                                                                  const ChildProcess::Serve& serve);
+
+// What ggml printed of an assertion, without the place in its source; empty where it printed none.
+[[nodiscard]] std::string_view assertion_in(std::string_view errors);
 
 // Why it ended: the assertion that ggml printed, else the signal or status. Only after read_line() came back empty,
 // once.

@@ -24,6 +24,10 @@ namespace plimsoll::plan {
 namespace {
 
 constexpr std::size_t kMostAlternatives = 3;
+// A search for alternatives: so often it says that it goes on, and so long. A dry run takes tens of milliseconds, with
+// contexts of many millions of tokens seconds.
+constexpr std::chrono::seconds kSayEvery{10};
+constexpr std::chrono::seconds kMostSearching{60};
 
 void check_is_device(const char* what, const device::DeviceId& device,
                      const std::vector<dry_run::DeviceView>& devices) {
@@ -199,10 +203,27 @@ Plan Planner::plan(const std::vector<Request>& requests, const PlannerOptions& o
 std::vector<Alternative> Planner::ways_out(const std::vector<Request>& requests, const std::vector<ModelPlan>& refused,
                                            const PlannerOptions& options, const std::vector<DeviceState>& states,
                                            std::size_t most) {
-  return search(refused, options.group_members, states, most, [&](Request request) {
+  const auto plan_one = [&](Request request) {
     const auto asked = std::ranges::find(requests, request.name, &Request::name);
     if (asked != requests.end()) request.runtime = asked->runtime;
     return plan_model(std::move(request), states, options);
+  };
+  const Clock::TimePoint since = clock_.now();
+  Clock::TimePoint said = since;
+  return search(refused, options.group_members, states, most, plan_one, [&](int tried) {
+    const Clock::TimePoint now = clock_.now();
+    if (now - since >= kMostSearching) {
+      log::warn("plan",
+                "the search for what would fit was ended after {} s and {} of the configurations near it; the "
+                "same question goes on from there",
+                kMostSearching.count(), tried);
+      return false;
+    }
+    if (now - said >= kSayEvery) {
+      said = now;
+      log::warn("plan", "still looking for what would fit: {} configurations tried", tried);
+    }
+    return true;
   });
 }
 

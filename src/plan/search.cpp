@@ -53,36 +53,67 @@ dry_run::DryRunRequest same_steps(dry_run::DryRunRequest other, const dry_run::D
   return other;
 }
 
-// The weights of one kind of load alone are too much: nothing that leaves them where they are can help.
+// What a cache's size follows from. Only the batches are left out: they decide how many cells a sliding window has, and
+// nothing of other caches.
+engine::ContextParams cache_of(engine::ContextParams context) {
+  context.n_batch = context.n_ubatch = 0;
+  return context;
+}
+
+// The weights of one kind of load alone are too much, or they and their caches: nothing that leaves them as they are
+// can help.
 class TooHeavy {
  public:
   explicit TooHeavy(const Surroundings& surroundings) : surroundings_(surroundings) {}
 
   void look_at(std::vector<ModelPlan> models) {
-    for (ModelPlan& model : models)
-      std::erase_if(model.entries, [](const Entry& entry) { return entry.stage != memory::Stage::weights; });
+    const auto keep = [&](auto... stages) {
+      for (ModelPlan& model : models)
+        std::erase_if(model.entries, [&](const Entry& entry) { return ((entry.stage != stages) && ...); });
+    };
+    keep(memory::Stage::weights, memory::Stage::kv_cache);
     if (surroundings_.hold(models)) return;
-    std::vector<engine::ModelParams>& loads = known_.emplace_back();
-    for (ModelPlan& model : models) loads.push_back(std::move(model.request.model));
+    const bool any_windows = std::ranges::any_of(
+        models, [](const ModelPlan& model) { return model.dry_run.model.n_swa > 0 || model.dry_run.model.is_hybrid; });
+    Known known{.loads = {}, .caches = {}};
+    for (const ModelPlan& model : models) {
+      known.loads.push_back(model.request.model);
+      known.caches.push_back(cache_of(model.request.context));
+    }
+    keep(memory::Stage::weights);
+    if (!surroundings_.hold(models)) known.caches.clear();
+    if (known.caches.empty() || !any_windows) known_.push_back(std::move(known));
   }
   // Of the first models, as many as were looked at.
   [[nodiscard]] bool knows(const std::vector<Request>& requests) const {
-    const auto loads_of = [&](const std::vector<engine::ModelParams>& loads) {
-      return std::ranges::equal(loads, requests | std::views::take(loads.size()), {}, {},
-                                [](const Request& request) -> const auto& { return request.dry_run.model; });
-    };
-    return std::ranges::any_of(known_, loads_of);
+    return std::ranges::any_of(known_, [&](const Known& known) {
+      const auto first = requests | std::views::take(known.loads.size());
+      const auto load = [](const Request& request) -> const auto& { return request.dry_run.model; };
+      const auto cache = [](const Request& request) { return cache_of(request.dry_run.context); };
+      return std::ranges::equal(known.loads, first, {}, {}, load) &&
+             (known.caches.empty() || std::ranges::equal(known.caches, first, {}, {}, cache));
+    });
   }
 
  private:
+  struct Known {
+    std::vector<engine::ModelParams> loads;
+    std::vector<engine::ContextParams> caches;  // none: the weights alone are too much
+  };
+
   const Surroundings& surroundings_;
-  std::vector<std::vector<engine::ModelParams>> known_;
+  std::vector<Known> known_;
 };
 
 class Search {
  public:
-  Search(const std::vector<ModelPlan>& refused, const Surroundings& surroundings, const PlanModel& plan_model)
-      : refused_(refused), surroundings_(surroundings), plan_model_(plan_model), too_heavy_(surroundings) {
+  Search(const std::vector<ModelPlan>& refused, const Surroundings& surroundings, const PlanModel& plan_model,
+         const GoOn& go_on)
+      : refused_(refused),
+        surroundings_(surroundings),
+        plan_model_(plan_model),
+        go_on_(go_on),
+        too_heavy_(surroundings) {
     too_heavy_.look_at(refused);
   }
 
@@ -99,6 +130,7 @@ class Search {
       if (too_heavy_.knows(requests) || moves_anothers_weights(requests)) continue;
       if (std::ranges::any_of(found, [&](const Alternative& other) { return gives_up_no_less(candidate, other); }))
         continue;
+      if (go_on_ && !go_on_(tried)) break;
       ++tried;
       if (auto alternative = try_these(candidate, requests)) found.push_back(std::move(*alternative));
     }
@@ -154,6 +186,7 @@ class Search {
   const std::vector<ModelPlan>& refused_;
   const Surroundings& surroundings_;
   const PlanModel& plan_model_;
+  const GoOn& go_on_;
   TooHeavy too_heavy_;
   int dry_run_ = 0;
 };
@@ -161,9 +194,10 @@ class Search {
 }  // namespace
 
 std::vector<Alternative> search(const std::vector<ModelPlan>& refused, const std::vector<ModelPlan>& beside,
-                                const std::vector<DeviceState>& states, std::size_t most, const PlanModel& plan_model) {
+                                const std::vector<DeviceState>& states, std::size_t most, const PlanModel& plan_model,
+                                const GoOn& go_on) {
   const Surroundings surroundings{.beside = beside, .states = states};
-  return Search(refused, surroundings, plan_model).nearest(most);
+  return Search(refused, surroundings, plan_model, go_on).nearest(most);
 }
 
 }  // namespace plimsoll::plan

@@ -5,8 +5,14 @@
 #include <fstream>
 #include <string>
 
+#include <plimsoll/base/error.hpp>
+#include "dry_run/dry_run_process.hpp"
 #include "dry_run/local_dry_runs.hpp"
 #include "engine/device_context.hpp"
+
+#include "arch_models.hpp"
+#include "decoding.hpp"
+#include "expect_error.hpp"
 
 namespace plimsoll::dry_run {
 namespace {
@@ -30,6 +36,18 @@ TEST(LookingTest, AtTheDevicesMakesNone) {
   EXPECT_EQ(threads_of_the_device(), 0);
   ASSERT_TRUE(engine::make_device_context("Vulkan0"));
   EXPECT_GT(threads_of_the_device(), 0);  // so they would have been seen
+}
+
+// The software device computes with 128 MiB of one tensor at most, and the engine ends its process.
+TEST(LongContextTest, OfWhichALayerIsMoreThanTheDeviceComputesWithIsSaid) {
+  DryRunProcess dry_runs;
+  DryRunRequest request;
+  request.model.path = test::arch_model("llama-dense");
+  request.model.devices = {"Vulkan0"};
+  request.context = test::small_context();
+  request.context.n_ctx = 1U << 21U;
+  test::expect_error(ErrorCode::model_unusable, "one layer's part of the KV cache",
+                     [&] { (void)dry_runs.dry_run(request); });
 }
 
 TEST(DeviceContextTest, OfADeviceThatIsNotThereIsNotMade) { EXPECT_FALSE(engine::make_device_context("NoSuchCard0")); }

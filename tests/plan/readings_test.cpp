@@ -72,6 +72,15 @@ TEST_F(ReadingsTest, WhereDryRunsTookLongerTheDeviceIsReadAgainBeforeItIsJudged)
   EXPECT_FALSE(planner_.plan({request()}, {.budgets = {}, .ours = {}, .alternatives = false}).fits());
 }
 
+// Each takes 25 s, and none of them helps.
+TEST_F(ReadingsTest, TheSearchForAlternativesEndsWhereDryRunsTakeLong) {
+  machine_.dry_run_takes = std::chrono::seconds(25);
+  machine_.free = machine_.after_dry_run = 800_MiB;  // enough for weights and cache
+  EXPECT_TRUE(planner_.plan({request()}).alternatives.empty());
+  EXPECT_LE(planner_.dry_runs_made(), 1 + 3);
+  EXPECT_GE(planner_.dry_runs_made(), 1 + 2);
+}
+
 // What others have taken is missing from what is free already: it is not promised to them as well.
 class ReadingsBesideOthersTest : public ReadingsTest {
  protected:

@@ -18,7 +18,7 @@ using memory::Stage;
 class DryRuns {
  public:
   ModelPlan plan(const Request& request) {
-    ++made_;
+    asked_.push_back(request.dry_run);
     const engine::ContextParams& context = request.dry_run.context;
     const engine::ModelParams& model = request.dry_run.model;
     if (context.type_k != engine::CacheType::f16 && refuses_quantised_.contains(request.name))
@@ -28,6 +28,7 @@ class DryRuns {
     const device::DeviceId& device = on_host ? kHost : kGpu;
     const auto ctx = static_cast<std::uint64_t>(context.n_ctx.value_or(4096));
     dry_run::DryRun dry_run = gpu_dry_run();
+    dry_run.model.n_swa = n_swa_;
     dry_run.entries = {
         buffer(device, Stage::weights, on_host ? 700_MiB : Bytes{layers * (28U << 20U)}),
         buffer(device, Stage::kv_cache, Bytes{ctx * (context.type_k == engine::CacheType::f16 ? 24576 : 13056)}),
@@ -36,11 +37,14 @@ class DryRuns {
   }
 
   void refuses_quantised(const std::string& name) { refuses_quantised_.insert(name); }
-  [[nodiscard]] int made() const { return made_; }
+  void has_windows() { n_swa_ = 512; }
+  [[nodiscard]] int made() const { return static_cast<int>(asked_.size()); }
+  [[nodiscard]] const std::vector<dry_run::DryRunRequest>& asked() const { return asked_; }
 
  private:
   std::set<std::string> refuses_quantised_;
-  int made_ = 0;
+  std::int32_t n_swa_ = 0;
+  std::vector<dry_run::DryRunRequest> asked_;
 };
 
 std::vector<DeviceState> devices(Bytes budget) {
@@ -138,6 +142,44 @@ TEST(SearchTest, WeightsThatAreTooHeavyAreNotDryRunAgain) {
       return change.param == "gpu_layers" || change.param == "device";
     }));
   EXPECT_LE(tried.dry_runs.made(), 16);
+}
+
+// With 96 MiB of cache beside 700 of weights 750 are too few, whatever the micro-batch is.
+int dry_runs_with_the_same_cache(bool windows) {
+  DryRuns dry_runs;
+  if (windows) dry_runs.has_windows();
+  const Request asked = request("a");
+  const std::vector<ModelPlan> refused{dry_runs.plan(asked)};
+  (void)search(refused, {}, devices(750_MiB), 3, [&](const Request& one) { return dry_runs.plan(one); });
+  return static_cast<int>(std::ranges::count_if(dry_runs.asked(), [&](const dry_run::DryRunRequest& one) {
+    return one.model == asked.dry_run.model && one.context.type_k == asked.dry_run.context.type_k &&
+           one.context.n_ctx == asked.dry_run.context.n_ctx;
+  }));
+}
+
+TEST(SearchTest, ACacheThatIsTooLargeIsNotDryRunAgainWithOtherMicroBatches) {
+  EXPECT_EQ(dry_runs_with_the_same_cache(false), 1);
+  EXPECT_GT(dry_runs_with_the_same_cache(true), 1);  // a window's cells are more with a larger micro-batch
+}
+
+TEST(SearchTest, EndsWithWhatItHasWhenItIsTold) {
+  DryRuns dry_runs;
+  const std::vector<ModelPlan> refused{dry_runs.plan(request("a"))};
+  const auto plan_one = [&](const Request& one) { return dry_runs.plan(one); };
+  EXPECT_TRUE(search(refused, {}, devices(1060_MiB), 3, plan_one, [](int) { return false; }).empty());
+  EXPECT_EQ(dry_runs.made(), 1);
+  const auto all = search(refused, {}, devices(1060_MiB), 3, plan_one);
+  ASSERT_GT(all.size(), 1U);
+  bool goes_on = true;
+  const auto first = search(
+      refused, {}, devices(1060_MiB), 3,
+      [&](const Request& one) {
+        ModelPlan plan = dry_runs.plan(one);
+        goes_on = !all_fit(admit({plan}, devices(1060_MiB)));
+        return plan;
+      },
+      [&](int) { return goes_on; });
+  EXPECT_EQ(first.size(), 1U);
 }
 
 }  // namespace
