@@ -125,7 +125,7 @@ TEST(MessagesTest, WhatIsRefusedIsNamed) {
   };
   refuse(R"(, "temperature": 101)", "temperature", "from 0 to 100");
   refuse(R"(, "thinking": {"type": "loud"})", "thinking.type", "must be enabled, adaptive, auto or disabled");
-  refuse(R"(, "tools": [{"name": "a"}])", "tools[0].input_schema", "is missing");
+  refuse(R"(, "tools": [{"input_schema": {}}])", "tools[0].name", "is missing");
   refuse(R"(, "tool_choice": {"type": "any"})", "tool_choice", "no functions");
   refuse(R"(, "max_tokens": 0)", "max_tokens", "from 1");
   expect_problem("max_tokens", "is missing", [] { return read_message({{"messages", Json::array()}}); });
