@@ -36,6 +36,8 @@
  *     while one is under way is an error (PLIMSOLL_USAGE); it does not wait. Closing, and plimsoll_generation_stop(),
  *     may be called at any time. What a call under way uses lives until that call returns.
  * Strings that a function lends (const char *) live as its comment says.
+ * A process that fork() made has none of the threads. What it inherits it may close, which forgets it there; all else
+ * returns PLIMSOLL_USAGE, and so does plimsoll_runtime_open() where handles beside stops were open. Fork first.
  *
  * CALLBACKS get the user_data that was given with them. They must return: no longjmp, no exception of another language.
  * A C++ exception that leaves a callback is caught, and becomes PLIMSOLL_CALLBACK_FAILED with its what().

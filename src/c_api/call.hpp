@@ -58,6 +58,7 @@ plimsoll_error* closed(T* handle, Before&& before) noexcept {
   return closing([&] {
     if (handle == nullptr) return;
     require_closing_allowed();
+    if (handles().forget_inherited(handle, kKind<T>)) return;
     std::shared_ptr<T> object = found(handle);
     before(*object);
     object.reset();

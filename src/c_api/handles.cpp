@@ -1,5 +1,9 @@
 #include "handles.hpp"
 
+#include <pthread.h>
+
+#include <algorithm>
+#include <memory>
 #include <mutex>
 #include <utility>
 
@@ -83,7 +87,40 @@ std::shared_ptr<void> HandleTable::find(const void* handle, Kind kind) const {
   const std::shared_lock lock(mutex_);
   const auto there = objects_.find(number_of(handle));
   if (there == objects_.end() || kind_in(there->first) != kind) refuse(handle, kind);
+  if (is_inherited(there->first))
+    misused((is_plural(kind) ? "these " : "this ") + std::string(to_string(kind)) +
+            (is_plural(kind) ? " belong" : " belongs") +
+            " to the process that this one was forked from: its threads are not here; fork before a runtime is opened");
   return there->second;
+}
+
+bool HandleTable::is_inherited(std::uintptr_t value) const noexcept {
+  return value >> kNumberShift <= last_inherited_ && kind_in(value) != Kind::error;
+}
+
+void HandleTable::after_fork_in_child() noexcept {
+  last_inherited_ = last_;
+  has_inherited_ = has_inherited_ || std::ranges::any_of(objects_, [&](const auto& one) {
+                     return is_inherited(one.first) && kind_in(one.first) != Kind::stop;
+                   });
+  std::construct_at(&mutex_);  // to unlock it is the parent's thread's, by the system's number of that
+}
+
+bool HandleTable::forget_inherited(const void* handle, Kind kind) {
+  const std::lock_guard lock(mutex_);
+  const auto there = objects_.find(number_of(handle));
+  if (there == objects_.end() || kind_in(there->first) != kind || !is_inherited(there->first)) return false;
+  forgotten_.push_back(std::move(there->second));
+  objects_.erase(there);
+  return true;
+}
+
+void HandleTable::require_nothing_inherited() const {
+  const std::shared_lock lock(mutex_);
+  if (has_inherited_)
+    misused(
+        "this process was forked from one that had handles open, and can have no runtime: fork before one is opened, "
+        "or start a program");
 }
 
 std::shared_ptr<void> HandleTable::remove(const void* handle, Kind kind) {
@@ -113,7 +150,12 @@ void HandleTable::refuse(const void* handle, Kind kind) const {
 }
 
 HandleTable& handles() {
-  static HandleTable& the_table = *new HandleTable;
+  static HandleTable& the_table = []() -> HandleTable& {
+    auto& table = *new HandleTable;
+    (void)pthread_atfork([] { handles().before_fork(); }, [] { handles().after_fork(); },
+                         [] { handles().after_fork_in_child(); });
+    return table;
+  }();
   return the_table;
 }
 

@@ -7,6 +7,7 @@
 #include <shared_mutex>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include <plimsoll.h>
 
@@ -73,17 +74,31 @@ inline constexpr Kind kKind<plimsoll_media> = Kind::media;
 class HandleTable {
  public:
   [[nodiscard]] void* insert(Kind kind, std::shared_ptr<void> object);
-  // Throw Error{usage}: null, closed already, of another kind, none at all.
+  // Throw Error{usage}: null, closed already, of another kind, none at all. find() as well where it is inherited.
   [[nodiscard]] std::shared_ptr<void> find(const void* handle, Kind kind) const;
   [[nodiscard]] std::shared_ptr<void> remove(const void* handle, Kind kind);
   [[nodiscard]] std::size_t size() const;
 
+  // A fork has one thread, and what it inherits waits for those that it has not: it is neither used nor destroyed
+  // there. Errors are values, and stay. Around fork(): the table is locked, and let go on both sides.
+  void before_fork() { mutex_.lock(); }
+  void after_fork() { mutex_.unlock(); }
+  void after_fork_in_child() noexcept;
+  // Whether it is inherited, and there no more from now on.
+  [[nodiscard]] bool forget_inherited(const void* handle, Kind kind);
+  // Throws Error{usage} where something beside stops was inherited, closed since or not.
+  void require_nothing_inherited() const;
+
  private:
   [[noreturn]] void refuse(const void* handle, Kind kind) const;  // with the lock held
+  [[nodiscard]] bool is_inherited(std::uintptr_t value) const noexcept;
 
   mutable std::shared_mutex mutex_;
   std::unordered_map<std::uintptr_t, std::shared_ptr<void>> objects_;
+  std::vector<std::shared_ptr<void>> forgotten_;  // inherited; never destroyed
   std::uint64_t last_ = 0;
+  std::uint64_t last_inherited_ = 0;
+  bool has_inherited_ = false;
 };
 
 // The process's. Never destroyed: a program may end with handles open, in any order.

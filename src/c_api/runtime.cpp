@@ -89,6 +89,7 @@ plimsoll_error* plimsoll_runtime_open(const plimsoll_runtime_options* options, p
   return emptying_call([&] {
     *place_of(runtime, "runtime") = nullptr;
     require_no_quiet_callback();
+    handles().require_nothing_inherited();
     *runtime = handle_of(std::make_shared<plimsoll_runtime>(opened(options_of(options))));
   });
 }

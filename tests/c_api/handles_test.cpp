@@ -2,6 +2,8 @@
 #include "handles.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -62,6 +64,30 @@ TEST(CApiHandles, WhatNeverWasAHandleIsNotRead) {
                                      std::uintptr_t{4}, ~std::uintptr_t{0}, std::uintptr_t{0xDEADBEEF00000005}})
     expect_code(PLIMSOLL_USAGE, "this is not a handle of the library, where a stop is needed",
                 plimsoll_stop_request(reinterpret_cast<plimsoll_stop*>(value)));
+}
+
+// What a fork inherits would wait for threads that it has not.
+TEST(CApiHandles, AForkMayCloseWhatItInheritsAndNothingElse) {
+  plimsoll_stop* const stop = new_stop();
+  plimsoll_error* const error = plimsoll_stop_request(reinterpret_cast<plimsoll_stop*>(1));
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    expect_code(PLIMSOLL_USAGE, "this stop belongs to the process that this one was forked from",
+                plimsoll_stop_request(stop));
+    expect_ok(plimsoll_stop_close(stop));
+    expect_code(PLIMSOLL_USAGE, "this stop was closed already", plimsoll_stop_close(stop));
+    expect_code(PLIMSOLL_USAGE, "not a handle of the library", error);
+    plimsoll_stop* const own = new_stop();
+    expect_ok(plimsoll_stop_request(own));
+    expect_ok(plimsoll_stop_close(own));
+    _exit(HasFailure() ? 1 : 0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  EXPECT_FALSE(found(stop)->source.stop_requested());
+  expect_ok(plimsoll_stop_close(stop));
 }
 
 TEST(CApiHandles, OfTwoThreadsThatCloseOneHandleOneSucceeds) {

@@ -178,6 +178,20 @@ class Binding(unittest.TestCase):
             model.close()
             self.assertTrue(self.runtime.open(folder + "/small.gguf", **SMALL).generate("Day 12.", **GREEDY).read())
 
+    def test_a_fork_is_told_and_does_not_wait(self):
+        program = ("import os, plimsoll, signal, sys, warnings\nwarnings.simplefilter('ignore')\nruntime = plimsoll.Runtime()\n"
+                   "model = runtime.open(sys.argv[1], n_ctx=512, settings='device = \"none\"', warm_up='none')\n"
+                   "child = os.fork()\n"
+                   "if child:\n    status = os.waitpid(child, 0)[1]\n    print(status, len(model.generate('Day 12.', predict=4).read()) > 0)\n"
+                   "else:\n"
+                   "    signal.alarm(120)  # of one that waits for ever\n"
+                   "    for use in (lambda: model.generate('Day 12.', predict=4).read(), lambda: model.tokenize('Day'), plimsoll.Runtime):\n"
+                   "        try: use()\n"
+                   "        except plimsoll.Error as error: print(error.code, 'forked from' in str(error), flush=True)\n"
+                   "    model.close()\n")
+        said = subprocess.run([sys.executable, "-c", program, MODEL], capture_output=True, text=True)
+        self.assertEqual((said.returncode, said.stdout, said.stderr), (0, "usage True\n" * 3 + "0 True\n", ""))
+
     def test_an_interpreter_may_end_with_handles_open(self):
         program = ("import plimsoll, sys\nruntime = plimsoll.Runtime()\n"
                    "model = runtime.open(sys.argv[1], n_ctx=512, settings='device = \"none\"', warm_up='none')\n"
