@@ -13,7 +13,7 @@ namespace plimsoll::grammar {
 namespace {
 
 constexpr std::uint64_t kEnginesLimit = 2000;
-constexpr std::uint64_t kLargest = 1'000'000;  // of a count, as far as this is concerned
+constexpr std::uint64_t kLargestCount = 1'000'000;  // of a count, as far as this is concerned
 
 // Counts as the engine does: each name that is met first, each group and each turn is a rule.
 class Counter {
@@ -90,7 +90,7 @@ class Counter {
     if (at_ >= text_.size() || std::isdigit(static_cast<unsigned char>(text_[at_])) == 0) return std::nullopt;
     std::uint64_t value = 0;
     for (; at_ < text_.size() && std::isdigit(static_cast<unsigned char>(text_[at_])) != 0; ++at_)
-      value = std::min(kLargest, value * 10 + static_cast<std::uint64_t>(text_[at_] - '0'));
+      value = std::min(kLargestCount, value * 10 + static_cast<std::uint64_t>(text_[at_] - '0'));
     return value;
   }
 

@@ -15,10 +15,12 @@ using Json = nlohmann::ordered_json;
 using Bound = std::optional<NumberBound>;
 
 constexpr std::int64_t kSixteenDigits = 9'999'999'999'999'999;
-constexpr double kLargest = 4.6e18;  // below 2^62
+constexpr double kLargestNumber = 4.6e18;  // below 2^62
 constexpr std::int64_t kMostListed = 512;
 
-std::int64_t as_whole(double value) { return static_cast<std::int64_t>(std::clamp(value, -kLargest, kLargest)); }
+std::int64_t as_whole(double value) {
+  return static_cast<std::int64_t>(std::clamp(value, -kLargestNumber, kLargestNumber));
+}
 
 // The exact value where it is written as an integer: a double would round it.
 std::int64_t exact(const Json& schema, const char* closed, const char* open, double value, double rounded) {
@@ -115,7 +117,7 @@ class NumberGrammar {
   }
 
   std::string whole_multiples() {
-    const auto step = static_cast<std::int64_t>(std::min(*step_, kLargest));
+    const auto step = static_cast<std::int64_t>(std::min(*step_, kLargestNumber));
     const auto from = first();
     const auto to = last();
     if (from && to && (*to / step) - (*from / step) <= kMostListed) {

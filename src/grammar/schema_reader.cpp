@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 constexpr int kDeepest = 200;
 constexpr std::size_t kMostCases = 12000;   // of all conditions together, times the members that each is written with
 constexpr std::size_t kMostOpenCases = 64;  // that are still to be read when one is
-constexpr std::size_t kLargest = std::size_t{8} << 20U;
+constexpr std::size_t kLargestText = std::size_t{8} << 20U;
 constexpr const char* kTooLarge = "it comes to too large a grammar";
 constexpr const char* kCircle = "refers to itself and to nothing else";
 constexpr const char* kNever = R"("null")";  // of a rule that nothing refers to
@@ -98,7 +98,7 @@ std::string SchemaReader::remembered(const std::string& key, const std::string& 
 }
 
 void SchemaReader::count(const std::string& pointer) {
-  if (!budget_.take_expression() || rules_.size() > kLargest) too_large("size", pointer, kTooLarge);
+  if (!budget_.take_expression() || rules_.size() > kLargestText) too_large("size", pointer, kTooLarge);
 }
 
 void SchemaReader::count_values(const Json& schema, const std::string& pointer) {
@@ -261,7 +261,8 @@ void SchemaReader::check_exclusive(const Json& branches, const std::string& poin
 
 // Cases double with each condition: beyond that many, conditions are left out before the rest of the schema has to be.
 bool SchemaReader::has_too_many_cases() const {
-  return cases_ > kMostCases || open_cases_ > kMostOpenCases || rules_.size() > kLargest / 2 || budget_.is_below(kept_);
+  return cases_ > kMostCases || open_cases_ > kMostOpenCases || rules_.size() > kLargestText / 2 ||
+         budget_.is_below(kept_);
 }
 
 // Each joined with the rest, but for those that contradict it.
