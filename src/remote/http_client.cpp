@@ -21,6 +21,7 @@ namespace {
 constexpr int kTries = 3;
 constexpr long kMostRedirects = 8;
 constexpr long kConnectSeconds = 15;
+constexpr long kSlowest = 100;  // bytes a second: a server that sends fewer is silent
 constexpr long kWhole = 200;
 constexpr long kPiece = 206;
 
@@ -218,7 +219,7 @@ void HttpClient::attempt(const std::string& url, const std::string& range, Excha
   set(CURLOPT_MAXREDIRS, kMostRedirects);
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
-  set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(CURLOPT_LOW_SPEED_LIMIT, kSlowest);
   set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.silence.count()));
   const std::string trusted = certificates();
   if (!trusted.empty()) set(CURLOPT_CAINFO, trusted.c_str());

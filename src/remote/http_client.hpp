@@ -29,7 +29,7 @@ class HttpClient {
   struct Options {
     Hub hub{};
     std::stop_token stop{};
-    std::chrono::seconds silence{30};  // without a byte: the server is given up
+    std::chrono::seconds silence{30};  // with next to no bytes: the server is given up
     std::chrono::milliseconds between_tries{500};
   };
   explicit HttpClient(Options options);

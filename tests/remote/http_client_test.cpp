@@ -129,6 +129,14 @@ TEST_F(HttpClientTest, AServerThatSaysNothingIsGivenUp) {
   is_over.set_value();
 }
 
+// Ten bytes a second would keep a plan waiting for weeks.
+TEST_F(HttpClientTest, AServerThatSendsAByteNowAndThenIsGivenUp) {
+  const ScriptedServer server([&](const ScriptedRequest& r) { return piece_of(std::string(1U << 20U, 'x'), r); },
+                              std::chrono::milliseconds(100));
+  HttpClient impatient({.silence = std::chrono::seconds(1)});
+  expect_error(ErrorCode::io, server.url("/m"), [&] { (void)impatient.read(server.url("/m"), 0, 1U << 20U); });
+}
+
 TEST_F(HttpClientTest, WhatGoesOnFailingIsSaidWithTheAddress) {
   const ScriptedServer broken([&](const ScriptedRequest& r) { return piece_of(bytes, r).substr(0, 20); });
   expect_error(ErrorCode::io, broken.url("/m"), [&] { (void)client.read(broken.url("/m"), 0, 8); });

@@ -33,7 +33,8 @@ std::optional<ScriptedRequest::Range> ScriptedRequest::range() const {
   return range;
 }
 
-ScriptedServer::ScriptedServer(Answer answer) : answer_(std::move(answer)) {
+ScriptedServer::ScriptedServer(Answer answer, std::chrono::milliseconds between_bytes)
+    : answer_(std::move(answer)), between_bytes_(between_bytes) {
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -82,9 +83,11 @@ void ScriptedServer::answer(int connection) {
   }
   const std::string bytes = answer_(request);
   for (std::size_t sent = 0; sent < bytes.size();) {  // until the client has enough
-    const ssize_t count = send(connection, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    const std::size_t most = between_bytes_.count() > 0 ? 1 : bytes.size() - sent;
+    const ssize_t count = send(connection, bytes.data() + sent, most, MSG_NOSIGNAL);
     if (count <= 0) return;
     sent += static_cast<std::size_t>(count);
+    std::this_thread::sleep_for(between_bytes_);
   }
 }
 

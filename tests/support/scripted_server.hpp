@@ -1,5 +1,6 @@
 // ScriptedServer: an HTTP server on this machine that answers exactly what a test says, true or not.
 #pragma once
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -25,7 +26,8 @@ struct ScriptedRequest {
 class ScriptedServer {
  public:
   using Answer = std::function<std::string(const ScriptedRequest&)>;  // everything that is sent, status line first
-  explicit ScriptedServer(Answer answer);
+  // `between_bytes`: a server that sends them one by one, and waits so long behind each.
+  explicit ScriptedServer(Answer answer, std::chrono::milliseconds between_bytes = {});
   ~ScriptedServer();
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
@@ -37,6 +39,7 @@ class ScriptedServer {
   void serve();
   void answer(int connection);
   Answer answer_;
+  std::chrono::milliseconds between_bytes_;
   int listener_ = -1;
   int port_ = 0;
   mutable std::mutex mutex_;
