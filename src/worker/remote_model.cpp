@@ -175,6 +175,10 @@ void RemoteModel::fail_all(const Error& why) {
   for (const auto& link : at_work()) link->fail(why);
 }
 
+bool RemoteModel::is_waited_for() {
+  return std::ranges::any_of(at_work(), [](const auto& link) { return link->is_waited_for(); });
+}
+
 void RemoteModel::add(const std::shared_ptr<UnderWay>& work) {
   const std::lock_guard lock(mutex_);
   std::erase_if(at_work_, [&](const auto& one) { return one.expired() || one.lock() == work; });

@@ -88,6 +88,8 @@ class RemoteModel final : public run::ServedModel {
   // What was under way goes on, one after the other; first, and each alone to its end, what has seen two deaths.
   void go_on(bool suspects);
   void fail_all(const Error& why);  // it is given up
+  // An answer or a batch of it has not come to its end. Any thread; does not wait.
+  [[nodiscard]] bool is_waited_for();
 
   // --- what is under way ---
   void add(const std::shared_ptr<UnderWay>& work);          // once it is over it is forgotten by itself

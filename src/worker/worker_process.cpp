@@ -354,6 +354,11 @@ bool WorkerProcess::kill() noexcept {
   return life_ != nullptr;
 }
 
+bool WorkerProcess::is_at_work() const {
+  const std::lock_guard lock(mutex_);
+  return !is_ending_ && !failure_ && (!life_ || !is_ready_ || life_->owed > 0);
+}
+
 bool WorkerProcess::has_failed() const {
   const std::lock_guard lock(mutex_);
   return failure_.has_value();

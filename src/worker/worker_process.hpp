@@ -31,6 +31,7 @@ struct Life {
   std::atomic<bool> is_over = false;       // its connection has ended
   std::atomic<bool> did_its_work = false;  // an answer came to its end in it
   std::atomic<bool> hangs = false;         // it was ended since it did not answer: its own doing
+  std::atomic<int> owed = 0;               // answers that it has a time for
   kj::Own<void> connection;                // the loop's thread alone, as what follows
   kj::Maybe<rpc::Worker::Client> worker;
 
@@ -98,6 +99,8 @@ class WorkerProcess {
   // It is wanted no more, whatever its models were asked: the life of now is ended, none is begun, and who waits for
   // one gets Error{cancelled}. Does not wait.
   void end() noexcept;
+  // It owes somebody an answer, or is to come back. False once it is ended or given up.
+  [[nodiscard]] bool is_at_work() const;
   [[nodiscard]] std::chrono::milliseconds most_silence() const noexcept { return options_.most_silence; }
   // On the loop's thread: never fulfilled; disconnected once the life has had its time to answer, and is ended.
   template <class T>
@@ -109,6 +112,14 @@ class WorkerProcess {
   [[nodiscard]] std::uint64_t restarts() const;
 
  private:
+  // For as long as it lives.
+  struct Owed {
+    explicit Owed(std::shared_ptr<Life> by) : life(std::move(by)) { ++life->owed; }
+    ~Owed() { --life->owed; }
+    Owed(const Owed&) = delete;
+    Owed& operator=(const Owed&) = delete;
+    const std::shared_ptr<Life> life;
+  };
   std::shared_ptr<Life> begin_life();
   void supervise();
   void live_again();
@@ -144,12 +155,14 @@ class WorkerProcess {
 
 template <class T>
 kj::Promise<T> WorkerProcess::too_late(std::shared_ptr<Life> life) {
+  auto owed = kj::heap<Owed>(life);
   return loop_.timer()
       .afterDelay(options_.most_to_answer.count() * kj::MILLISECONDS)
       .then([this, life = std::move(life)]() -> kj::Promise<T> {
         end_what_hangs(*life);
         return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
-      });
+      })
+      .attach(kj::mv(owed));
 }
 
 }  // namespace plimsoll::worker
