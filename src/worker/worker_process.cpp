@@ -171,9 +171,9 @@ std::shared_ptr<Life> WorkerProcess::begin_life() {
   return life;
 }
 
-void WorkerProcess::end_what_hangs(Life& life) const {
+void WorkerProcess::end_what_hangs(Life& life, std::chrono::milliseconds had) const {
   log::error("worker", "the process of '{}' has not answered for {} s and is ended", options_.name,
-             std::chrono::duration<double>(options_.most_to_answer).count());
+             std::chrono::duration<double>(had).count());
   life.hangs = true;
   life.process.kill();
 }

@@ -68,6 +68,8 @@ struct WorkerOptions {
   // A later life that loads, and for so long (or twice as long as a model's first load took, where that is longer) does
   // not go on with it, is ended, which is a death.
   std::chrono::milliseconds most_silence = std::chrono::seconds(30);
+  // The same where a model is loaded for the first time: a stage may take as long as a batch does.
+  std::chrono::milliseconds most_silence_at_first = std::chrono::minutes(30);
   // A life that does not do what waits for one batch at most (a conversation is made, changed, saved or left; a batch
   // of vectors or scores is computed) is ended, which is a death. Heuristic: a batch of 2048 tokens takes so long where
   // one core computes a token of a prompt in a second. Limits::most_decode_time is for what is known to be faster.
@@ -101,7 +103,11 @@ class WorkerProcess {
   void end() noexcept;
   // It owes somebody an answer, or is to come back. False once it is ended or given up.
   [[nodiscard]] bool is_at_work() const;
+  void end_what_hangs(Life& life, std::chrono::milliseconds had) const;  // a death
   [[nodiscard]] std::chrono::milliseconds most_silence() const noexcept { return options_.most_silence; }
+  [[nodiscard]] std::chrono::milliseconds most_silence_at_first() const noexcept {
+    return options_.most_silence_at_first;
+  }
   // On the loop's thread: never fulfilled; disconnected once the life has had its time to answer, and is ended.
   template <class T>
   [[nodiscard]] kj::Promise<T> too_late(std::shared_ptr<Life> life);
@@ -124,7 +130,6 @@ class WorkerProcess {
   void supervise();
   void live_again();
   void limit_memory(Life& life);
-  void end_what_hangs(Life& life) const;
   void disconnect(Life& life);
   void give_up(const Error& why);
   void give_up_supervising(const char* why) noexcept;
@@ -159,7 +164,7 @@ kj::Promise<T> WorkerProcess::too_late(std::shared_ptr<Life> life) {
   return loop_.timer()
       .afterDelay(options_.most_to_answer.count() * kj::MILLISECONDS)
       .then([this, life = std::move(life)]() -> kj::Promise<T> {
-        end_what_hangs(*life);
+        end_what_hangs(*life, options_.most_to_answer);
         return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
       })
       .attach(kj::mv(owed));
