@@ -18,6 +18,9 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -71,6 +74,20 @@ void end_with_the_parent(int in) {
   }).detach();
 }
 
+// One that was joined is listed a moment longer: the system tells of its end before that is complete. See proc(5).
+bool is_exiting(const std::filesystem::path& task) {
+  constexpr unsigned long kExiting = 4;  // PF_EXITING
+  std::ifstream file(task / "stat");
+  std::string facts;
+  if (!std::getline(file, facts)) return true;  // it has gone
+  std::istringstream behind_name(facts.substr(std::min(facts.rfind(')'), facts.size() - 1) + 1));
+  std::string skipped;
+  for (int field = 3; field < 9; ++field) behind_name >> skipped;
+  unsigned long flags = 0;
+  behind_name >> flags;
+  return (flags & kExiting) != 0;
+}
+
 }  // namespace
 
 void prepare_child(int in) {
@@ -85,7 +102,9 @@ void prepare_child(int in) {
 bool has_one_thread() {
   std::error_code error;
   int count = 0;
-  for ([[maybe_unused]] const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) ++count;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task", error)) {
+    if (!is_exiting(task.path())) ++count;
+  }
   return count == 1;
 }
 

@@ -17,7 +17,7 @@ namespace plimsoll {
 // only.
 void prepare_child(int in);
 
-// A process of several threads must not go on as a fork of one of them.
+// A process of several threads must not go on as a fork of one of them. Those that were joined do not count.
 [[nodiscard]] bool has_one_thread();
 
 // One thread at a time, and another than the one that made it may use it. The child ends with this object, at the

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
+#include "base/deadline.hpp"
 #include "base/error_names.hpp"
 #include "base/log.hpp"
 #include "device/rpc_servers.hpp"
@@ -23,7 +24,6 @@
 #include "engine/backend.hpp"
 #include "engine/engine_process.hpp"
 
-#include "deadline.hpp"
 #include "kept_pages.hpp"
 
 namespace plimsoll::dry_run {

@@ -367,7 +367,7 @@ std::optional<run::SequenceSnapshot> Host::save_conversation(ConversationId conv
 
 void Host::end_conversation(ConversationId conversation) { impl_->conversations().end(conversation); }
 void Host::load(const std::string& model, std::stop_token stop) { impl_->load(model, std::move(stop)); }
-std::size_t Host::end_processes() { return impl_->end_processes(); }
+std::size_t Host::end_processes(ProcessesToEnd which) { return impl_->end_processes(which); }
 void Host::unload(const std::string& model) { impl_->queue().unload(model); }
 void Host::pin(const std::string& model, bool pinned) { impl_->queue().pin(model, pinned); }
 void Host::set_time_to_live(const std::string& model, std::optional<std::chrono::milliseconds> idle) {

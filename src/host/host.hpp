@@ -18,6 +18,7 @@
 #include "host/fleet.hpp"
 #include "host/fleet_plan.hpp"
 #include "host/host_log.hpp"
+#include "host/isolation.hpp"
 #include "host/lease.hpp"
 #include "host/model_times.hpp"
 #include "host/reload_report.hpp"
@@ -82,10 +83,10 @@ class Host {
   // Evicts it once nobody has a lease, or stops its load once nobody waits for a lease; does not wait. A request for it
   // meanwhile keeps it. Throws Error{usage} where it is pinned.
   void unload(const std::string& model);
-  // The host is about to end, and somebody still waits for an answer that was to be broken off: all processes of models
-  // are ended, and what waits for one gets Error{cancelled}. Nothing computes in a process afterwards. Does not wait;
+  // The host is about to end, and somebody still waits for an answer that was to be broken off: these processes of
+  // models are ended, and what waits for one gets Error{cancelled}. No other is started afterwards. Does not wait;
   // answers how many there were. What hangs in this process hangs on.
-  std::size_t end_processes();
+  std::size_t end_processes(ProcessesToEnd which);
   void pin(const std::string& model, bool pinned);
   // Whoever generates on a lease tells here how long its request took to the first token, waiting included.
   void count_first_token(const std::string& model, double seconds);

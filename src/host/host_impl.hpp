@@ -38,7 +38,7 @@ struct Host::Impl final : private QueueObserver {
   void try_again_where_files_changed(const std::string& model);  // a failed one
   void note_wait(const std::string& model, double seconds);      // of a lease, in the queue
   void load(const std::string& model, std::stop_token stop);
-  std::size_t end_processes() { return loader_.end_processes(); }
+  std::size_t end_processes(ProcessesToEnd which) { return loader_.end_processes(which); }
   // host_reload.cpp
   [[nodiscard]] ReloadReport reload(const std::function<Fleet()>& read, plan::Planner& planner,
                                     const std::stop_token& stop);

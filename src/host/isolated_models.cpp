@@ -112,6 +112,13 @@ class IsolatedModels::Group final : private worker::WorkerObserver {
     is_ending_ = true;
     process_->end();
   }
+  // Somebody waits for something of it. Does not wait itself: who has the lock waits for the process.
+  [[nodiscard]] bool is_at_work() const {
+    if (is_ending_) return false;
+    if (process_->is_at_work()) return true;
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    return !lock || std::ranges::any_of(models_, [](worker::RemoteModel* model) { return model->is_waited_for(); });
+  }
   [[nodiscard]] std::vector<std::string> owners() const {
     std::vector<std::string> out;
     const std::lock_guard lock(mutex_);
@@ -222,7 +229,7 @@ std::vector<plan::DeviceVerdict> IsolatedModels::within(std::vector<plan::Device
 }
 
 // A group that goes meanwhile ends its process by itself, and without the lock.
-std::size_t IsolatedModels::end_processes() {
+std::size_t IsolatedModels::end_processes(ProcessesToEnd which) {
   std::vector<std::shared_ptr<Group>> there;
   {
     const std::lock_guard lock(mutex_);
@@ -231,6 +238,7 @@ std::size_t IsolatedModels::end_processes() {
       if (auto one = group.lock()) there.push_back(std::move(one));
     }
   }
+  if (which == ProcessesToEnd::at_work) std::erase_if(there, [](const auto& group) { return !group->is_at_work(); });
   for (const auto& group : there) group->end();
   return there.size();
 }

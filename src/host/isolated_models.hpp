@@ -49,9 +49,9 @@ class IsolatedModels {
   // The process that is there for that compute group has compute buffers that are large enough for this model, or there
   // is none.
   [[nodiscard]] bool holds(const plan::ModelPlan& plan) const;
-  // The host is ending: all processes are ended, beside each other, and none is started. What is asked of one that
+  // The host is ending: these processes are ended, beside each other, and none is started. What is asked of one that
   // hangs, or that loads, is not waited for any longer: Error{cancelled}. Any thread. Answers how many there were.
-  std::size_t end_processes();
+  std::size_t end_processes(ProcessesToEnd which);
 
  private:
   class Group;

@@ -29,6 +29,9 @@ struct Isolation {
   friend bool operator==(const Isolation&, const Isolation&) = default;
 };
 
+// As the host ends: those of which somebody waits for something, or all.
+enum class ProcessesToEnd { at_work, all };
+
 // Each model has what the fleet says where it says nothing itself, and its compute group. One that may compute on
 // devices of the fleet's RPC servers has a process whatever it says: the engine ends the process when a server goes.
 // Once, or again with a fleet that says more.

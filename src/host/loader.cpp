@@ -55,7 +55,7 @@ Loader::Loader(Surroundings surroundings, std::vector<plan::ModelPlan> plans, Fr
 
 void Loader::stop() {
   thread_.request_stop();
-  (void)end_processes();
+  (void)end_processes(ProcessesToEnd::all);
   thread_.join();
 }
 

@@ -54,7 +54,7 @@ class Loader {
   // Waits until the job in progress is over; there is no other after it. No model is used any more: a process of models
   // that hangs is not waited for.
   void stop();
-  std::size_t end_processes() { return isolated_.end_processes(); }  // see there
+  std::size_t end_processes(ProcessesToEnd which) { return isolated_.end_processes(which); }  // see there
   // See Host::mapped_model(). Any thread.
   [[nodiscard]] std::shared_ptr<const engine::Model> mapped_model(const std::string& name) const {
     return weights_.mapped(name);

@@ -8,7 +8,8 @@ namespace {
 
 // The engine writes down of each cell of a KV cache what is in it: 52 bytes in four arrays, and where it is used a node
 // in each of two trees, 48 bytes each. Of whatever type the cache is, this is host memory. measured 2026-11, llama.cpp
-// 0.7.0 Those of a context of common length are among the 8 MiB below.
+// 0.7.0. Those of a context of common length are among the 8 MiB below. Layers with a sliding window have a cache of
+// their own, which has as many cells where the context asks for all of it.
 constexpr std::uint64_t kBytesOfCell = 148;
 constexpr std::uint64_t kCommonCells = 16384;
 
@@ -16,7 +17,8 @@ Bytes cells_of(const dry_run::DryRun& dry_run) {
   const std::uint64_t cells = std::max<std::uint64_t>(dry_run.context.n_ctx, kCommonCells) - kCommonCells;
   const bool has_cells = !dry_run.model.is_recurrent &&
                          std::ranges::contains(dry_run.entries, memory::Stage::kv_cache, &dry_run::BufferEntry::stage);
-  return has_cells ? Bytes{cells * kBytesOfCell} : Bytes{};
+  const std::uint64_t caches = dry_run.model.n_swa > 0 && dry_run.context.swa_full ? 2 : 1;
+  return has_cells ? Bytes{cells * caches * kBytesOfCell} : Bytes{};
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
+#include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "base/whole_file.hpp"
 #include "engine/file_fingerprint.hpp"
@@ -30,6 +31,18 @@ memory::Charge charge_of(host::Host& host) {
   return {host.accounting().ledger(), memory::on_the_heap(KeptPrompts::kOwner, memory::Stage::conversations)};
 }
 
+// No request is at work any more, so nobody else's batch is in the way, and gigabytes come within seconds.
+constexpr std::chrono::seconds kMostToSave{30};
+
+// Who waits for it gets the tokens alone then, and so does who asks for others.
+void end_what_hangs(host::Host& host, const std::string& model) {
+  const std::size_t processes = host.end_processes(host::ProcessesToEnd::all);
+  log::warn("server",
+            "a prompt of '{}' could not be had within {} s: {} processes of models are ended, and what they "
+            "had of prompts begins anew",
+            model, kMostToSave.count(), processes);
+}
+
 Bytes size_of(const fs::path& file) { return Bytes{fs::file_size(file)}; }
 
 // A name alone: the index is a file like any other.
@@ -43,7 +56,10 @@ std::optional<Bytes> KeptPrompts::save_one(host::Host& host, const PromptCache::
                                            const std::string& file) const {
   memory::Charge charge = charge_of(host);
   const auto may_take = [&](Bytes memory) { return memory < left && charge.resize(memory::in_steps(memory)); };
-  std::optional<run::SequenceSnapshot> saved = host.save_conversation(prompt.id, may_take);
+  std::optional<run::SequenceSnapshot> saved = [&] {
+    const Deadline deadline(kMostToSave, [&] { end_what_hangs(host, prompt.model); });
+    return host.save_conversation(prompt.id, may_take);
+  }();
   if (!saved || saved->tokens.empty()) return std::nullopt;
   if (saved->size() >= left) {
     saved->memory = {};

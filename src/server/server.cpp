@@ -301,10 +301,12 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
     impl.disconnect_watcher.stop_all();
     impl.http->library().wait_until_ready();  // it hears nothing before it listens, and would then listen for ever
     impl.http->library().stop();
-    if (impl.is_idle_within(kMostToBreakOff)) return;
-    if (const std::size_t processes = impl.host.end_processes(); processes > 0)
-      log::warn("server", "requests were broken off {} s ago and are still at work: {} processes of models are ended",
-                kMostToBreakOff.count(), processes);
+    // Once more, since a request may be at work with its client first. What waits for nobody still has prompts to keep.
+    while (!over.stop_requested() && !impl.is_idle_within(kMostToBreakOff)) {
+      if (const std::size_t processes = impl.host.end_processes(host::ProcessesToEnd::at_work); processes > 0)
+        log::warn("server", "requests were broken off {} s ago and are still at work: {} processes of models are ended",
+                  kMostToBreakOff.count(), processes);
+    }
   });
   const std::jthread readiness_notifier([&] {
     impl.http->library().wait_until_ready();

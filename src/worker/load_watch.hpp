@@ -1,5 +1,5 @@
-// LoadWatch: whether the process of a model that loads it again goes on with that, so that one that hangs is told from
-// one that takes long.
+// LoadWatch: whether the process of a model that loads it goes on with that, so that one that hangs is told from one
+// that takes long.
 #pragma once
 #include <sys/types.h>
 

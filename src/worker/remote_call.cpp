@@ -58,6 +58,11 @@ void RemoteCall::fail(const Error& why) {
   end_with(why);
 }
 
+bool RemoteCall::is_waited_for() {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  return !lock || !is_over_;
+}
+
 void RemoteCall::end_with(const Error& why) {
   if (is_over_ || failure_) return;
   open_ = nullptr;

@@ -92,14 +92,19 @@ std::pair<std::shared_ptr<OpenModel>, Opened> RemoteModel::open_in(
         auto call = worker->openRequest();
         call.setRequest(text.c_str());
         const auto watch = std::make_shared<LoadWatch>(loop_.timer(), life->process.pid(),
-                                                       most_silence.value_or(std::chrono::milliseconds(0)));
+                                                       most_silence.value_or(process_.most_silence_at_first()));
         call.setHost(CacheReclaimer::asked_by_process(room_, [watch] { watch->goes_on(); }));
         auto opening = call.send().then([open](capnp::Response<rpc::Worker::OpenResults>&& done) {
           open->model = done.getModel();
           return std::string(done.getFacts().cStr());
         });
-        if (!most_silence) return opening;
-        return opening.exclusiveJoin(watch->silence<std::string>());
+        if (most_silence) return opening.exclusiveJoin(watch->silence<std::string>());
+        return opening.exclusiveJoin(watch->silence<std::string>().then(
+            [](std::string&& never) -> kj::Promise<std::string> { return kj::mv(never); },
+            [this, life](kj::Exception&&) -> kj::Promise<std::string> {
+              process_.end_what_hangs(*life, process_.most_silence_at_first());
+              return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
+            }));
       }
       return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
     });
@@ -173,6 +178,10 @@ void RemoteModel::go_on(bool suspects) {
 
 void RemoteModel::fail_all(const Error& why) {
   for (const auto& link : at_work()) link->fail(why);
+}
+
+bool RemoteModel::is_waited_for() {
+  return std::ranges::any_of(at_work(), [](const auto& link) { return link->is_waited_for(); });
 }
 
 void RemoteModel::add(const std::shared_ptr<UnderWay>& work) {

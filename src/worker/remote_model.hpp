@@ -88,6 +88,8 @@ class RemoteModel final : public run::ServedModel {
   // What was under way goes on, one after the other; first, and each alone to its end, what has seen two deaths.
   void go_on(bool suspects);
   void fail_all(const Error& why);  // it is given up
+  // An answer or a batch of it has not come to its end. Any thread; does not wait.
+  [[nodiscard]] bool is_waited_for();
 
   // --- what is under way ---
   void add(const std::shared_ptr<UnderWay>& work);          // once it is over it is forgotten by itself
@@ -101,7 +103,8 @@ class RemoteModel final : public run::ServedModel {
   // meanwhile. Throws Error{model_crashed} where it has ended it twice.
   template <class Ask>
   [[nodiscard]] auto compute(Ask&& ask);
-  // `most_silence`: Error{engine_failed} is thrown once the process has not gone on with it for so long.
+  // `most_silence`: Error{engine_failed} is thrown once the process has not gone on with it for so long. Without it
+  // (at a first load) the process is ended after WorkerOptions::most_silence_at_first: WorkerGone.
   [[nodiscard]] std::pair<std::shared_ptr<OpenModel>, Opened> open_in(
       const std::shared_ptr<Life>& life, std::optional<std::chrono::milliseconds> most_silence = {});
   [[nodiscard]] std::chrono::milliseconds most_silence() const;

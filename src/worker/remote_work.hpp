@@ -29,6 +29,7 @@ class WorkLink final : public UnderWay {
   void process_is_back(const std::shared_ptr<OpenModel>& open) override;
   void note_death(const Life& life, bool by_itself) override;
   void fail(const Error& why) override;
+  [[nodiscard]] bool is_waited_for() override;
   [[nodiscard]] bool is_suspect() const noexcept override { return deaths_ > 0; }
 
  private:

@@ -21,6 +21,8 @@ class UnderWay {
   // answered with Error{model_crashed}, and not tried again.
   virtual void note_death(const Life& life, bool by_itself) = 0;
   virtual void fail(const Error& why) = 0;
+  // Its end has not come. Does not wait: what it is at just now is under way.
+  [[nodiscard]] virtual bool is_waited_for() = 0;
   [[nodiscard]] virtual bool is_suspect() const noexcept = 0;  // it has seen a death that a life brought about itself
 };
 

@@ -82,4 +82,12 @@ void WorkLink::fail(const Error& why) {
   work_ = nullptr;
 }
 
+bool WorkLink::is_waited_for() {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return true;
+  if (work_ == nullptr) return false;
+  const std::unique_lock of_inbound(work_->inbound_->mutex, std::try_to_lock);
+  return !of_inbound || !work_->inbound_->is_over;
+}
+
 }  // namespace plimsoll::worker

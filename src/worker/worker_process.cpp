@@ -171,9 +171,9 @@ std::shared_ptr<Life> WorkerProcess::begin_life() {
   return life;
 }
 
-void WorkerProcess::end_what_hangs(Life& life) const {
+void WorkerProcess::end_what_hangs(Life& life, std::chrono::milliseconds had) const {
   log::error("worker", "the process of '{}' has not answered for {} s and is ended", options_.name,
-             std::chrono::duration<double>(options_.most_to_answer).count());
+             std::chrono::duration<double>(had).count());
   life.hangs = true;
   life.process.kill();
 }
@@ -352,6 +352,11 @@ bool WorkerProcess::kill() noexcept {
   const std::lock_guard lock(mutex_);
   if (life_) life_->process.kill();
   return life_ != nullptr;
+}
+
+bool WorkerProcess::is_at_work() const {
+  const std::lock_guard lock(mutex_);
+  return !is_ending_ && !failure_ && (!life_ || !is_ready_ || life_->owed > 0);
 }
 
 bool WorkerProcess::has_failed() const {

@@ -31,6 +31,7 @@ struct Life {
   std::atomic<bool> is_over = false;       // its connection has ended
   std::atomic<bool> did_its_work = false;  // an answer came to its end in it
   std::atomic<bool> hangs = false;         // it was ended since it did not answer: its own doing
+  std::atomic<int> owed = 0;               // answers that it has a time for
   kj::Own<void> connection;                // the loop's thread alone, as what follows
   kj::Maybe<rpc::Worker::Client> worker;
 
@@ -67,6 +68,8 @@ struct WorkerOptions {
   // A later life that loads, and for so long (or twice as long as a model's first load took, where that is longer) does
   // not go on with it, is ended, which is a death.
   std::chrono::milliseconds most_silence = std::chrono::seconds(30);
+  // The same where a model is loaded for the first time: a stage may take as long as a batch does.
+  std::chrono::milliseconds most_silence_at_first = std::chrono::minutes(30);
   // A life that does not do what waits for one batch at most (a conversation is made, changed, saved or left; a batch
   // of vectors or scores is computed) is ended, which is a death. Heuristic: a batch of 2048 tokens takes so long where
   // one core computes a token of a prompt in a second. Limits::most_decode_time is for what is known to be faster.
@@ -98,7 +101,13 @@ class WorkerProcess {
   // It is wanted no more, whatever its models were asked: the life of now is ended, none is begun, and who waits for
   // one gets Error{cancelled}. Does not wait.
   void end() noexcept;
+  // It owes somebody an answer, or is to come back. False once it is ended or given up.
+  [[nodiscard]] bool is_at_work() const;
+  void end_what_hangs(Life& life, std::chrono::milliseconds had) const;  // a death
   [[nodiscard]] std::chrono::milliseconds most_silence() const noexcept { return options_.most_silence; }
+  [[nodiscard]] std::chrono::milliseconds most_silence_at_first() const noexcept {
+    return options_.most_silence_at_first;
+  }
   // On the loop's thread: never fulfilled; disconnected once the life has had its time to answer, and is ended.
   template <class T>
   [[nodiscard]] kj::Promise<T> too_late(std::shared_ptr<Life> life);
@@ -109,11 +118,18 @@ class WorkerProcess {
   [[nodiscard]] std::uint64_t restarts() const;
 
  private:
+  // For as long as it lives.
+  struct Owed {
+    explicit Owed(std::shared_ptr<Life> by) : life(std::move(by)) { ++life->owed; }
+    ~Owed() { --life->owed; }
+    Owed(const Owed&) = delete;
+    Owed& operator=(const Owed&) = delete;
+    const std::shared_ptr<Life> life;
+  };
   std::shared_ptr<Life> begin_life();
   void supervise();
   void live_again();
   void limit_memory(Life& life);
-  void end_what_hangs(Life& life) const;
   void disconnect(Life& life);
   void give_up(const Error& why);
   void give_up_supervising(const char* why) noexcept;
@@ -144,12 +160,14 @@ class WorkerProcess {
 
 template <class T>
 kj::Promise<T> WorkerProcess::too_late(std::shared_ptr<Life> life) {
+  auto owed = kj::heap<Owed>(life);
   return loop_.timer()
       .afterDelay(options_.most_to_answer.count() * kj::MILLISECONDS)
       .then([this, life = std::move(life)]() -> kj::Promise<T> {
-        end_what_hangs(*life);
+        end_what_hangs(*life, options_.most_to_answer);
         return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__);
-      });
+      })
+      .attach(kj::mv(owed));
 }
 
 }  // namespace plimsoll::worker

@@ -191,5 +191,21 @@ TEST(ChildProcessTest, AStopIsHeardWhileItWaits) {
   test::expect_error(ErrorCode::cancelled, "cancelled", [&] { (void)child.read_line(stop.get_token()); });
 }
 
+#ifndef __SANITIZE_THREAD__  // which has a thread of its own
+// As a dry run's, which says when it takes long: the next child may be a fork all the same.
+TEST(HasOneThreadTest, IsTrueAsSoonAsTheOthersWereJoined) {
+  int seen = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::thread([] {}).join();
+    if (!has_one_thread()) ++seen;
+  }
+  EXPECT_EQ(seen, 0);
+  const std::jthread other([](const std::stop_token& stop) {
+    while (!stop.stop_requested()) std::this_thread::yield();
+  });
+  EXPECT_FALSE(has_one_thread());
+}
+#endif
+
 }  // namespace
 }  // namespace plimsoll

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -245,6 +246,31 @@ class Isolation(unittest.TestCase):
             server.process.send_signal(signal.SIGTERM)
             self.assertEqual(server.process.wait(timeout=70), 0)  # each would have had 30 s, and an answer half an hour
             self.assertEqual([pid for pid in processes if os.path.exists(f"/proc/{pid}")], [])
+
+    def test_prompts_are_kept_beside_a_process_that_hangs_at_the_end(self):
+        """It is ended alone while an answer of it is under way; where nobody asks it anything, once a prompt of it was waited for."""
+        for is_at_work in (True, False):
+            folder = new_folder(self)
+            fleet = self.in_groups("[swap]", 'keep-prompts = "16MiB"', f'folder = "{folder}"')
+            server = Serving(PROGRAM, fleet, "-t", "1", "--drain-time", "0")
+            self.addCleanup(server.stop, signal.SIGKILL)
+            for name in ("mate-chat", "bosun-log"):  # the last one is saved first
+                complete(server, {"model": name, "prompt": f"Day 12. The wind is, said {is_at_work},", "max_tokens": 4})
+            if is_at_work:
+                self.addCleanup(server.hold(model="mate-chat").close)
+            os.kill(pid_of(server, "mate-chat"), signal.SIGSTOP)
+            server.process.send_signal(signal.SIGTERM)
+            self.assertEqual(server.process.wait(timeout=300), 0)  # it would have had half an hour
+            memory = self.kept_memory(folder)
+            self.assertGreater(memory["bosun-log"], 0, server.log_text())
+            if not is_at_work:
+                self.assertEqual(memory["mate-chat"], 0)  # tokens alone
+
+    def kept_memory(self, folder):
+        """Bytes of the last prompt that was kept, by model: see src/run/state_archive.hpp."""
+        kept = folder / "kept"
+        return {prompt["model"]: struct.unpack("<8sQQQ", (kept / prompt["file"]).read_bytes()[:32])[3]
+                for prompt in json.loads((kept / "index.json").read_text())["prompts"]}
 
     def test_ps_shows_a_process_on_the_line_of_its_model(self):
         folder = new_folder(self)

@@ -44,6 +44,15 @@ TEST_F(RemoteModelTest, AProcessThatHangsWithWhatItIsGivenIsEnded) {
   EXPECT_EQ(stream_of(params()), local(params()));
 }
 
+// The loader waits for it, and so would everybody who wants another model.
+TEST_F(RemoteModelTest, AProcessThatHangsWhileItLoadsForTheFirstTimeIsEnded) {
+  setenv("PLIMSOLL_TEST_WORKER_FAULT", "hang@0", 1);
+  WorkerOptions options = worker_options();
+  options.most_silence_at_first = std::chrono::seconds(2);
+  test::expect_error(ErrorCode::model_unusable, "did not answer",
+                     [&] { lone.emplace(open_request(request()), options); });
+}
+
 // As a host ends, which has more of them: nobody waits until each of them might answer.
 TEST_F(RemoteModelTest, WhoWaitsForAProcessThatIsEndedHearsOfIt) {
   open_with_fault("stuck");

@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-namespace plimsoll::dry_run {
+namespace plimsoll {
 
 // For the time that it lives. `late`: called on a thread of its own, once at most, and not after the destructor.
 class Deadline {
@@ -30,4 +30,4 @@ class Deadline {
   std::jthread thread_;  // the first to go
 };
 
-}  // namespace plimsoll::dry_run
+}  // namespace plimsoll
