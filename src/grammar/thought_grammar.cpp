@@ -15,7 +15,7 @@ std::string grammar_behind_a_thought(const std::string& gbnf, const std::string&
   std::string out = gbnf_with_prefix(gbnf, "form-");
   if (!out.empty() && out.back() != '\n') out += '\n';
   const std::string form = "form-" + root;
-  out += fmt::format("behind ::= [ \\t\\r\\n]{{0,8}} {}\n", form);
+  out += fmt::format("behind ::= {}{}\n", place.spaces_follow ? "[ \\t\\r\\n]{0,8} " : "", form);
   const WrittenOpening end = written_tag(place.end);
   for (std::size_t i = 0; i < end.states.size(); ++i) {
     std::map<std::size_t, std::string> classes;

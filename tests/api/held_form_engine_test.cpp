@@ -101,6 +101,7 @@ TEST_F(HeldFormEngineTest, CallsInChannels) {
       for (const std::string& right : {call, thought + call, thought + R"( to=functions.wea<|message|>{})"})
         EXPECT_TRUE(allows(gbnf, right)) << right << "\n" << gbnf;
       EXPECT_FALSE(allows(gbnf, thought + call.substr(0, call.size() - 1)));
+      EXPECT_FALSE(allows(gbnf, thought + R"( to=functions.warning<|message|>{})"));
       for (const std::string& words : {text, thought + text})
         EXPECT_EQ(allows(gbnf, words), std::string_view(choice) == "auto") << words;
     }
