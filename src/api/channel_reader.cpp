@@ -59,6 +59,11 @@ std::string_view header_of_call(std::string_view header) {
 
 }  // namespace
 
+bool ChannelReader::in_a_header() const {
+  const std::size_t blank = std::min(held_.find_first_not_of(grammar::kSpaces), held_.size());
+  return place_ == Place::header && begins_a_header(std::string_view(held_).substr(blank), false);
+}
+
 // A header that is cut says nothing, but that a call had begun.
 bool ChannelReader::header(Read& out, bool last) {
   const std::size_t blank = std::min(held_.find_first_not_of(grammar::kSpaces), held_.size());
