@@ -1,6 +1,5 @@
 #include "later_plans.hpp"
 
-
 #include "options.hpp"
 
 namespace plimsoll::app {

@@ -17,8 +17,8 @@ constexpr std::array<std::string_view, 3> kHeaders{"<|start|>assistant", "<|chan
 constexpr std::array<std::string_view, 2> kEnds{"<|end|>", "<|return|>"};
 // Behind a thought some models begin the next message without an end.
 constexpr std::array<std::string_view, 4> kThoughtEnds{"<|end|>", "<|return|>", "<|start|>assistant", "<|channel|>"};
-constexpr std::array<std::string_view, 1> kCallEnds{"<|call|>"};  // any other may stand in its arguments
 constexpr std::size_t kLongestHeader = 256;
+constexpr std::size_t kLeastOfAHeader = 3;  // bytes of one that was cut; fewer may be a word
 
 bool begins_a_header(std::string_view text, bool or_may) {
   return std::ranges::any_of(kHeaders, [&](std::string_view mark) {
@@ -59,11 +59,16 @@ std::string_view header_of_call(std::string_view header) {
 
 }  // namespace
 
+bool ChannelReader::in_a_header() const {
+  const std::size_t blank = std::min(held_.find_first_not_of(grammar::kSpaces), held_.size());
+  return place_ == Place::header && begins_a_header(std::string_view(held_).substr(blank), false);
+}
+
 // A header that is cut says nothing, but that a call had begun.
 bool ChannelReader::header(Read& out, bool last) {
   const std::size_t blank = std::min(held_.find_first_not_of(grammar::kSpaces), held_.size());
   const std::string_view text = std::string_view(held_).substr(blank);
-  if (!begins_a_header(text, !last)) {
+  if (!begins_a_header(text, !last || text.size() >= kLeastOfAHeader)) {
     if (text.empty()) return false;
     place_ = Place::answer;
     is_new_ = true;
@@ -91,10 +96,6 @@ bool ChannelReader::header(Read& out, bool last) {
 
 // Whitespace around a message's text is none of it, unless it is the last one of the answer.
 void ChannelReader::tell(Read& out, std::string_view text) {
-  if (place_ == Place::call) {
-    out.answer += text;
-    return;
-  }
   std::string& to = place_ == Place::thought ? out.thoughts : out.answer;
   bool& any = place_ == Place::thought ? any_thoughts_ : any_answer_;
   if (is_new_) text.remove_prefix(std::min(text.find_first_not_of(grammar::kSpaces), text.size()));
@@ -110,9 +111,12 @@ void ChannelReader::tell(Read& out, std::string_view text) {
 }
 
 bool ChannelReader::text(Read& out, bool last) {
+  if (place_ == Place::call) {  // the last message; its arguments may hold any mark
+    out.answer += std::exchange(held_, {});
+    return false;
+  }
   std::span<const std::string_view> ends = kEnds;
   if (place_ == Place::thought) ends = kThoughtEnds;
-  if (place_ == Place::call) ends = kCallEnds;
   const FoundMark end = first_mark(held_, ends);
   const bool ended = end.at != std::string_view::npos;
   const std::size_t keep = ended || last ? 0 : may_be_begun(held_, ends);

@@ -22,7 +22,9 @@ class ChannelReader {
   [[nodiscard]] Read push(std::string_view piece);
   [[nodiscard]] Read finish();
   [[nodiscard]] bool inside() const noexcept { return place_ == Place::thought; }
-  [[nodiscard]] bool answers() const noexcept { return place_ == Place::answer; }
+  [[nodiscard]] bool answers() const noexcept { return place_ == Place::answer || place_ == Place::call; }
+  // What has come of it is neither a thought nor an answer.
+  [[nodiscard]] bool in_a_header() const;
 
  private:
   enum class Place { header, thought, answer, call };

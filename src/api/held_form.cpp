@@ -55,14 +55,20 @@ bool may_think(const TextRequest& request, const TemplateForms& forms, bool has_
   return has_schema_or_tools && chat != nullptr && !chat->goes_on && !(is_off(*chat) && !calls_in_channels(forms));
 }
 
+// They end a thought of gpt-oss for its reader, and what follows would be held to nothing.
+std::vector<std::string_view> other_ends() { return {"<|start|>assistant", "<|channel|>", "<|return|>"}; }
+
 void put_behind_a_thought(engine::SamplingParams& sampling, const TemplateForms& forms, std::string_view end,
                           bool calls) {
-  sampling.grammar = grammar::grammar_behind_a_thought(
-      sampling.grammar, sampling.grammar_root,
-      {.begin = forms.reasoning->begin,
-       .end = end,
-       .instead = calls && calls_in_channels(forms) ? std::string_view{} : forms.reasoning->instead,
-       .is_open = forms.begins_in_a_thought});
+  const bool in_channels = calls && calls_in_channels(forms);  // a call may begin with a space then
+  sampling.grammar =
+      grammar::grammar_behind_a_thought(sampling.grammar, sampling.grammar_root,
+                                        {.begin = forms.reasoning->begin,
+                                         .end = end,
+                                         .instead = in_channels ? std::string_view{} : forms.reasoning->instead,
+                                         .is_open = forms.begins_in_a_thought,
+                                         .spaces_follow = !in_channels,
+                                         .never_inside = in_channels ? other_ends() : std::vector<std::string_view>{}});
   sampling.grammar_root = "root";
 }
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-
 #include "api/json_text.hpp"
 
 namespace plimsoll::api {

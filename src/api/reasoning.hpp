@@ -41,6 +41,8 @@ class ReasoningReader {
   // The rest, once no more comes. A thought without an end is a thought all the same.
   [[nodiscard]] Read finish();
   [[nodiscard]] bool inside() const noexcept { return channels_ ? channels_->inside() : place_ == Place::thought; }
+  // What has come last is neither a thought nor an answer.
+  [[nodiscard]] bool in_a_header() const { return channels_ && channels_->in_a_header(); }
   // Whatever comes is the answer's.
   [[nodiscard]] bool answers() const noexcept { return channels_ ? channels_->answers() : place_ == Place::answer; }
 

@@ -145,6 +145,7 @@ ToolOpening whole_answer(ToolForm form, const std::vector<std::string>& names) {
 
 ToolOpening tags_anywhere(const std::vector<std::string_view>& tags) { return of_tags<char>(tags); }
 WrittenOpening written_tag(std::string_view tag) { return of_tags<char32_t>({tag}); }
+WrittenOpening written_tags(const std::vector<std::string_view>& tags) { return of_tags<char32_t>(tags); }
 
 ToolOpening tool_opening(ToolForm form, const std::vector<std::string>& names) {
   if (const auto tags = tags_of(form)) return opening_of_tags<char>(form, *tags);

@@ -47,6 +47,7 @@ using WrittenOpening = Opening<char32_t>;
 [[nodiscard]] ToolOpening tags_anywhere(const std::vector<std::string_view>& tags);
 // The tag wherever it stands in a text: kBegun behind its last character.
 [[nodiscard]] WrittenOpening written_tag(std::string_view tag);
+[[nodiscard]] WrittenOpening written_tags(const std::vector<std::string_view>& tags);  // as tags_anywhere()
 
 [[nodiscard]] std::vector<std::string> tool_names(const nlohmann::ordered_json& tools);
 

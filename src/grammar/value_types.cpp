@@ -1,6 +1,5 @@
 #include "value_types.hpp"
 
-
 #include "schema_values.hpp"
 
 namespace plimsoll::grammar {

@@ -1,6 +1,5 @@
 #include "host/fleet_planner.hpp"
 
-
 namespace plimsoll::host {
 
 FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner, const Surroundings& beside) {

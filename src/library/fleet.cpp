@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-
 #include "base/utf8.hpp"
 #include "host/fleet.hpp"
 #include "run/embedder.hpp"

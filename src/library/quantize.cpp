@@ -1,6 +1,5 @@
 #include <plimsoll/quantize.hpp>
 
-
 #include <plimsoll/base/error.hpp>
 #include "quantize/quantize.hpp"
 

@@ -21,11 +21,15 @@ bool ResponseStream::echo(std::string text, std::vector<api::TokenLogprob> logpr
   return is_heard;
 }
 
+bool ResponseStream::is_beside_the_answer() const {
+  return form_.reasoning->inside() || form_.reasoning->in_a_header();
+}
+
 bool ResponseStream::text(std::string text) {
   if (!form_.reasoning) return tell({}, without_calls(std::move(text)));
-  const bool thought = form_.reasoning->inside();
+  const bool beside = is_beside_the_answer();
   auto read = form_.reasoning->push(text);
-  if (thought || form_.reasoning->inside()) logprobs_.clear();  // asked for are those of the answer
+  if (beside || is_beside_the_answer()) logprobs_.clear();  // asked for are those of the answer
   return tell_read(std::move(read));
 }
 

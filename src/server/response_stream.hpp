@@ -60,6 +60,7 @@ class ResponseStream {
   [[nodiscard]] const std::optional<api::SchemaVerdict>& schema_check() const noexcept { return schema_check_; }
 
  private:
+  [[nodiscard]] bool is_beside_the_answer() const;
   [[nodiscard]] bool tell_read(api::ReasoningReader::Read read);
   [[nodiscard]] bool tell(std::string thoughts, std::string text);
   [[nodiscard]] std::string without_calls(std::string text);

@@ -1,6 +1,5 @@
 #include "load_report.hpp"
 
-
 #include "own_loop.hpp"
 
 namespace plimsoll::worker {

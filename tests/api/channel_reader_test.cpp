@@ -42,6 +42,9 @@ TEST(ChannelReaderTest, ThoughtsAndAnswer) {
   expect_read(" Hm. <b>\n\nSo.", "Hm. <b>\n\nSo.", "", true);
   expect_read("Hm.<|end|><|start|>assistant<|channel|>final<|message|>Aye.", "Hm.", "Aye.", true);
   expect_read("<|channel|>anal", "", "");
+  expect_read("<|channel|>analysis<|message|>Hm.<|end|><|start|>", "Hm.", "");
+  expect_read(" to=func", "", "");
+  expect_read("to", "", "to");
 }
 
 TEST(ChannelReaderTest, SeveralMessages) {
@@ -55,7 +58,7 @@ TEST(ChannelReaderTest, SeveralMessages) {
 TEST(ChannelReaderTest, CallsGoOnAsTheyAre) {
   const std::string thought = "<|channel|>analysis<|message|>Hm.<|end|>";
   const std::string call =
-      R"(<|channel|>commentary to=functions.weather <|constrain|>json<|message|>{"city": "<|end|>"})";
+      R"(<|channel|>commentary to=functions.weather <|constrain|>json<|message|>{"city": "<|end|><|call|>"})";
   expect_read(thought + "<|start|>assistant" + call, "Hm.", call);
   expect_read(call, "", call);
   const std::string other =

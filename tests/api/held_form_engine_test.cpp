@@ -101,6 +101,11 @@ TEST_F(HeldFormEngineTest, CallsInChannels) {
       for (const std::string& right : {call, thought + call, thought + R"( to=functions.wea<|message|>{})"})
         EXPECT_TRUE(allows(gbnf, right)) << right << "\n" << gbnf;
       EXPECT_FALSE(allows(gbnf, thought + call.substr(0, call.size() - 1)));
+      EXPECT_FALSE(allows(gbnf, thought + R"( to=functions.warning<|message|>{})"));
+      const std::string no_end = "<|channel|>analysis<|message|>I <|look. ";  // a call in it would be held to nothing
+      for (const std::string& begin : {call, "<|start|>assistant" + call})
+        EXPECT_FALSE(allows(gbnf, no_end + begin + "<|end|><|start|>assistant" + call)) << begin;
+      EXPECT_TRUE(allows(gbnf, no_end + "<|end|><|start|>assistant" + call));
       for (const std::string& words : {text, thought + text})
         EXPECT_EQ(allows(gbnf, words), std::string_view(choice) == "auto") << words;
     }
