@@ -32,11 +32,11 @@ std::string one_call(const MarkedForm& form, const Json& call, std::size_t index
   } else {
     out += call.at("name").get<std::string>();
     if (form.id_is_whole) out += fmt::format("{}{}", form.id, index);
-    if (form.form == ToolForm::channels) out += "<|channel|>commentary json";
+    out += form.written;
     out += form.between;
     out += text_of_arguments(call);
   }
-  if (form.form == ToolForm::fenced) out += '\n';
+  out += form.before_end;
   out += form.end;
   return out;
 }
@@ -53,8 +53,7 @@ std::string call_text(ToolForm form, const Json& calls) {
   }
   if (marked->inside == MarkedForm::Inside::calls)
     return fmt::format("{}[{}]{}", marked->begin, fmt::join(texts, ", "), marked->end);
-  const std::string_view apart = form == ToolForm::hermes || form == ToolForm::fenced ? "\n" : "";
-  return fmt::format("{}{}{}", marked->section, fmt::join(texts, apart), marked->section_end);
+  return fmt::format("{}{}{}", marked->section, fmt::join(texts, marked->apart), marked->section_end);
 }
 
 }  // namespace plimsoll::grammar

@@ -36,11 +36,16 @@ struct MarkedForm {
   std::string_view id{};       // of what stands there, what is before the call's id
   bool id_is_whole = false;    // the id is all from the name's prefix on, as Kimi's functions.NAME:0
   std::string_view prefix{};   // of the name, at the end of `begin`
+  std::string_view written{};  // what `follows` is in a call that is written
 
   // Where the name stands in it:
   std::string_view name_key = "name";
   std::string_view arguments_key = "arguments";
   std::string_view first{};  // GBNF of the members before the name, with the comma
+
+  // In calls that are written:
+  std::string_view before_end{};
+  std::string_view apart{};  // between one and the next
 
   // Text without calls, where the answer has to follow a grammar and a model would not begin with it as it is.
   std::string_view text_begin{};
@@ -56,8 +61,11 @@ struct MarkedForm {
 };
 
 inline constexpr std::array kMarkedForms{
-    MarkedForm{
-        .form = ToolForm::hermes, .inside = MarkedForm::Inside::call, .begin = "<tool_call>", .end = "</tool_call>"},
+    MarkedForm{.form = ToolForm::hermes,
+               .inside = MarkedForm::Inside::call,
+               .begin = "<tool_call>",
+               .end = "</tool_call>",
+               .apart = "\n"},
     MarkedForm{.form = ToolForm::mistral, .inside = MarkedForm::Inside::calls, .begin = "[TOOL_CALLS]"},
     MarkedForm{.form = ToolForm::named,
                .inside = MarkedForm::Inside::arguments,
@@ -75,6 +83,7 @@ inline constexpr std::array kMarkedForms{
                .is_single = true,
                .between = "<|message|>",
                .follows = R"(("<|channel|>" ("commentary" | "analysis"))? (" "? "<|constrain|>json" | " json")?)",
+               .written = "<|channel|>commentary json",
                .text_begin = "<|channel|>final<|message|>"},
     MarkedForm{.form = ToolForm::deepseek,
                .inside = MarkedForm::Inside::arguments,
@@ -89,7 +98,9 @@ inline constexpr std::array kMarkedForms{
                .end = "```<｜tool▁call▁end｜>",
                .section = "<｜tool▁calls▁begin｜>",
                .section_end = "<｜tool▁calls▁end｜>",
-               .between = "\n```json\n"},
+               .between = "\n```json\n",
+               .before_end = "\n",
+               .apart = "\n"},
     MarkedForm{.form = ToolForm::kimi,
                .inside = MarkedForm::Inside::arguments,
                .begin = "<|tool_call_begin|>functions.",

@@ -19,6 +19,12 @@ TEST(CallTextTest, CallsAsModelsWriteThem) {
   EXPECT_EQ(call_text(ToolForm::deepseek, calls),
             "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>a<｜tool▁sep｜>{\"x\":1}<｜tool▁call▁end｜>"
             "<｜tool▁call▁begin｜>b<｜tool▁sep｜>{}<｜tool▁call▁end｜><｜tool▁calls▁end｜>");
+  EXPECT_EQ(
+      call_text(ToolForm::fenced, calls),
+      "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>a\n```json\n{\"x\":1}\n```<｜tool▁call▁end｜>\n"
+      "<｜tool▁call▁begin｜>function<｜tool▁sep｜>b\n```json\n{}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>");
+  EXPECT_EQ(call_text(ToolForm::channels, Json::array({calls[0]})),
+            "<|start|>assistant to=functions.a<|channel|>commentary json<|message|>{\"x\":1}<|call|>");
   EXPECT_EQ(call_text(ToolForm::cohere, calls),
             "<|START_ACTION|>[{\"tool_name\": \"a\", \"parameters\": {\"x\":1}}, "
             "{\"tool_name\": \"b\", \"parameters\": {}}]<|END_ACTION|>");

@@ -5,12 +5,11 @@ import json
 import pathlib
 import struct
 import sys
-import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from gguf_keys import with_keys  # noqa: E402
-from serving import MATE, SMALL, ServedCase, Serving  # noqa: E402
+from serving import MATE, SMALL, ServedCase, Serving, new_folder  # noqa: E402
 
 PROGRAM = sys.argv[1]
 CHAT = "/v1/chat/completions"
@@ -115,23 +114,26 @@ class Forms(ServedCase):
             self.assertEqual("".join(d.get("content") or "" for d in deltas), "")
 
 
-class CoderTags(ServedCase):
-    """Arguments in tags have the types of the schema."""
+class OwnTemplate(ServedCase):
+    """A server of one model that has the class's `template`."""
     program = PROGRAM
+    template = None
+
+    @classmethod
+    def setUpClass(cls):
+        model = new_folder(cls) / "model.gguf"
+        with_keys(MATE, model, {"tokenizer.chat_template": cls.template})
+        cls.arguments = ("-m", str(model), "-c", "2048", *SMALL)
+        super().setUpClass()
+
+
+class CoderTags(OwnTemplate):
+    """Arguments in tags have the types of the schema."""
     template = CODER
     STEER = tools(type="object", properties={"to": {"enum": ["port", "starboard"]},
                                              "knots": {"type": "integer", "minimum": 1, "maximum": 9}, "now": {"type": "boolean"}},
                   required=["to", "knots", "now"])
     ASKED = {"messages": QUESTION, "seed": 1, "max_tokens": 300, "tools": STEER, "tool_choice": "required", "parallel_tool_calls": False}
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.folder.cleanup)
-        model = pathlib.Path(cls.folder.name) / "tags.gguf"
-        with_keys(MATE, model, {"tokenizer.chat_template": cls.template})
-        cls.arguments = ("-m", str(model), "-c", "2048", *SMALL)
-        super().setUpClass()
 
     def check(self, arguments):
         arguments = json.loads(arguments)
@@ -171,15 +173,12 @@ class GlmTags(CoderTags):
     template = GLM
 
 
-class ControlTokens(ServedCase):
+class ControlTokens(unittest.TestCase):
     """The tags of calls and thoughts are control tokens of the vocabulary, which say nothing unless they are asked to."""
-    program = PROGRAM
     STEERED = {"messages": QUESTION, "seed": 1, "max_tokens": 300, "logit_bias": {"765": 100}}
 
     def serve(self, tag):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        model = pathlib.Path(folder.name) / "tokens.gguf"
+        model = new_folder(self) / "tokens.gguf"
         text = lambda words: struct.pack("<Q", len(words)) + words.encode()  # noqa: E731
         unused = "<|endoftext|>"  # the name is longer by what this is shorter then: the weights stay where they are
         with_keys(MATE, model, {"tokenizer.chat_template": TEMPLATE, "general.name": "Mate"})
@@ -204,18 +203,9 @@ class ControlTokens(ServedCase):
         self.assertLess(body["usage"]["completion_tokens_details"]["reasoning_tokens"], 4, body)
 
 
-class Thoughts(ServedCase):
+class Thoughts(OwnTemplate):
     """The template opens a thought; a budget ends it, since this model would not."""
-    program = PROGRAM
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.folder.cleanup)
-        model = pathlib.Path(cls.folder.name) / "thinker.gguf"
-        with_keys(MATE, model, {"tokenizer.chat_template": TEMPLATE})
-        cls.arguments = ("-m", str(model), "-c", "2048", *SMALL)
-        super().setUpClass()
+    template = TEMPLATE
 
     ASKED = {"messages": QUESTION, "seed": 1, "max_tokens": 300, "thinking_budget": 6, "temperature": 0}
 
@@ -281,19 +271,10 @@ class Thoughts(ServedCase):
         self.assertNotIn("<think>", body["message"]["content"])
 
 
-class Marks(ServedCase):
+class Marks(OwnTemplate):
     """A form that is a row of the table: held, read, and its ids kept."""
-    program = PROGRAM
+    template = KIMI
     ASKED = {"messages": QUESTION, "seed": 1, "max_tokens": 300, "tools": tools(), "tool_choice": "required", "parallel_tool_calls": False}
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory()
-        cls.addClassCleanup(cls.folder.cleanup)
-        model = pathlib.Path(cls.folder.name) / "marks.gguf"
-        with_keys(MATE, model, {"tokenizer.chat_template": KIMI})
-        cls.arguments = ("-m", str(model), "-c", "2048", *SMALL)
-        super().setUpClass()
 
     def test_calls_keep_their_ids(self):
         status, body = self.server.post(CHAT, self.ASKED)

@@ -162,6 +162,12 @@ class WrongServers(RpcCase):
     def refused(self, address, *more, status=1, command=("devices",)):
         return self.run_program(*command, "--rpc", address, *more, status=status).stderr
 
+    def refused_everywhere(self, address, words):
+        for command in (("devices",), ("plan", "-m", MATE)):
+            said = self.refused(address, command=command)
+            self.assertIn(address, said)
+            self.assertIn(words, said)
+
     def test_nobody_listens(self):
         address = f"127.0.0.1:{free_port()}"
         for command in (("devices",), ("plan", "-m", MATE), ("generate", "-m", MATE, "-p", "x"), ("serve", "-m", MATE)):
@@ -173,10 +179,7 @@ class WrongServers(RpcCase):
         server = self.rpc_server()
         client = RpcClient(server.port)
         self.addCleanup(client.close)
-        for command in (("devices",), ("plan", "-m", MATE)):
-            said = self.refused(server.address, command=command)
-            self.assertIn(server.address, said)
-            self.assertIn("one client at a time", said)
+        self.refused_everywhere(server.address, "one client at a time")
         client.close()
         self.run_program("devices", "--rpc", server.address)  # that we asked in vain has not ended it
         self.assertIsNone(server.process.poll())
@@ -185,10 +188,7 @@ class WrongServers(RpcCase):
         for says, words in ((struct.pack("<QBBB25x", 28, 3, 6, 1), "version 3.6.1"), (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not an RPC server of ggml")):
             server = SilentServer(says)
             self.addCleanup(server.close)
-            for command in (("devices",), ("plan", "-m", MATE)):
-                said = self.refused(server.address, command=command)
-                self.assertIn(server.address, said)
-                self.assertIn(words, said)
+            self.refused_everywhere(server.address, words)
 
     def test_one_that_greets_and_then_hangs_up(self):
         greeting = greeting_of(self.rpc_server().port)
@@ -197,10 +197,7 @@ class WrongServers(RpcCase):
                             (greeting + one_device, "then answers something else, or has ended")):
             server = SilentServer(says)
             self.addCleanup(server.close)
-            for command in (("devices",), ("plan", "-m", MATE)):
-                said = self.refused(server.address, command=command)
-                self.assertIn(server.address, said)
-            self.assertIn(words, said)
+            self.refused_everywhere(server.address, words)
 
     def test_addresses_that_others_reach_are_refused(self):
         said = self.refused("203.0.113.7:50052", status=2)
