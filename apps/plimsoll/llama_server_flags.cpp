@@ -72,7 +72,7 @@ const std::vector<Flag>& flags() {
       // What has no meaning here.
       {{"--no-jinja"}, 0, Fate::without_meaning, "chats are always written by the model's Jinja template"},
       {{"--props"}, 0, Fate::without_meaning, "properties are read, not changed"},
-      {{"--no-slots", "--no-warmup", "--no-cont-batching", "-nocb"}, 0, Fate::without_meaning, kPlanned},
+      {{"--no-warmup", "--no-cont-batching", "-nocb"}, 0, Fate::without_meaning, kPlanned},
       {{"--context-shift"}, 0, Fate::without_meaning, "an answer ends where its context is full"},
       {{"--no-op-offload"}, 0, Fate::without_meaning, kPlanned},
       {{"-fit", "--fit", "-fitt", "--fit-target", "-fitc", "--fit-ctx"}, 1, Fate::without_meaning, kPlanned},
@@ -157,7 +157,7 @@ const std::vector<Flag>& flags() {
        Fate::without_meaning,
        kTemplate},
       {{"--path", "--api-prefix", "--media-path", "--ui-config", "--webui-config", "--ui-config-file",
-        "--webui-config-file", "--tags", "--cors-methods", "--cors-headers"},
+        "--webui-config-file", "--cors-methods", "--cors-headers"},
        1,
        Fate::without_meaning,
        "this server has its own pages and paths"},
@@ -236,6 +236,14 @@ bool says_nothing(std::string_view name, std::string_view value) {
   return value.starts_with('-') && std::ranges::contains(kCounts, name);
 }
 
+// --ctx_size=512 is --ctx-size=512 there.
+std::string with_hyphens(std::string argument) {
+  if (!argument.starts_with("--")) return argument;
+  const auto name_end = std::ranges::find(argument, '=');
+  std::ranges::replace(argument.begin(), name_end, '_', '-');
+  return argument;
+}
+
 class Reader {
  public:
   Reader(std::span<const std::string> left, const CLI::App& serve, std::vector<std::string>& notes)
@@ -250,7 +258,7 @@ class Reader {
 
  private:
   void next() {
-    const std::string argument = take();
+    const std::string argument = with_hyphens(take());
     const std::size_t equals = argument.starts_with("--") ? argument.find('=') : std::string::npos;
     const std::string name = argument.substr(0, equals);
     if (equals == std::string::npos && !left_.empty() && says_nothing(name, left_.front())) return (void)take();

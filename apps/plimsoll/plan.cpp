@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <functional>
+#include <iterator>
 #include <memory>
 #include <utility>
 
+#include <nlohmann/json.hpp>
 #include <plimsoll/base/error.hpp>
 #include "dry_run/dry_run_process.hpp"
 #include "host/fleet_planner.hpp"
@@ -17,6 +21,7 @@
 #include "exit_status.hpp"
 #include "fleet_options.hpp"
 #include "interrupt.hpp"
+#include "model_file_names.hpp"
 #include "opening.hpp"
 #include "remote_models.hpp"
 
@@ -28,7 +33,7 @@ constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
 
 struct PlanOptions {
   ModelOptions model;
-  std::vector<std::string> sources;  // a fleet file, or addresses of models on other machines
+  std::vector<std::string> sources;  // a fleet file or a folder of models, or addresses of models on other machines
   DraftOptions draft;
   bool explain = false;
   bool fit = false;
@@ -47,7 +52,9 @@ int run_fleet(const GlobalOptions& global, const PlanOptions& options, plan::Pla
     throw Error(ErrorCode::usage, "a fleet file names its own models: --model cannot stand beside it");
   if (options.fit)
     throw Error(ErrorCode::usage, "--fit cannot stand beside a fleet file: a fleet is planned as it is written");
-  const host::Fleet fleet = fleet_of(options.sources.front(), options.model);
+  const std::string& source = options.sources.front();
+  const host::Fleet fleet = std::filesystem::is_directory(source) ? fleet_of_sources({source}, options.model, {})
+                                                                  : fleet_of(source, options.model);
   const host::FleetPlan answer = host::plan_fleet(fleet, planner, {.machine = machine});
   if (global.json) {
     fmt::print("{}\n", host::to_json(answer, tracker::mode()).dump(2, ' ', false, kReplace));
@@ -195,10 +202,20 @@ bool names_remote(const PlanOptions& options) {
          std::ranges::any_of(kFileFlags, [&](const char* flag) { return any(options.model.all(flag)); });
 }
 
-int run(const GlobalOptions& global, const PlanOptions& options) {
+// A model's file may be named without --model.
+void take_model_files(PlanOptions& options) {
+  const auto is_model = [](const std::string& source) { return !remote::is_remote(source) && is_gguf_name(source); };
+  const auto models = std::ranges::stable_partition(options.sources, std::not_fn(is_model));
+  std::ranges::copy(models, std::back_inserter(options.model.given["--model"]));
+  options.sources.erase(models.begin(), models.end());
+}
+
+int run(const GlobalOptions& global, PlanOptions options) {
+  take_model_files(options);
   const bool is_fleet = !options.sources.empty() && !std::ranges::all_of(options.sources, remote::is_remote);
   if (is_fleet && options.sources.size() > 1)
-    throw Error(ErrorCode::usage, "it takes one fleet file, or addresses of models (https://…, hf:…)");
+    throw Error(ErrorCode::usage,
+                "it takes models' files (.gguf), one fleet file or folder, or addresses of models (https://…, hf:…)");
   const bool is_remote = names_remote(options);
   std::vector<plan::Request> wanted;
   if (!is_fleet && !is_remote) wanted = wanted_of(options);
@@ -223,11 +240,12 @@ void add_plan(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("plan", "What models would take, to the byte, before anything is taken");
   auto options = std::make_shared<PlanOptions>();
   command
-      ->add_option(
-          "source", options->sources,
-          "Fleet file (TOML): plan all its models, and who goes for whom. Or models on other machines, of which "
-          "the headers alone are read: https://HOST/MODEL.gguf, hf:OWNER/REPO:FILE, hf:OWNER/REPO (all of its "
-          "models side by side)")
+      ->add_option("source", options->sources,
+                   "Models' files (.gguf). Or a fleet file (TOML) or a folder of models: plan all of them, and who "
+                   "goes for whom. Or "
+                   "models on other machines, of which "
+                   "the headers alone are read: https://HOST/MODEL.gguf, hf:OWNER/REPO:FILE, hf:OWNER/REPO (all of its "
+                   "models side by side)")
       ->take_all();
   add_model_options(*command, options->model);
   add_draft_options(*command, options->draft);

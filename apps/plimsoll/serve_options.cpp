@@ -46,6 +46,7 @@ server::ServerOptions server_options(const ServeOptions& options) {
   out.limits.working = std::chrono::seconds(options.working_s);
   out.limits.draining = std::chrono::seconds(options.draining_s);
   out.dashboard = !options.no_dashboard;
+  out.shows_slots = !options.no_slots;
   out.template_values = template_values(options);
   if (std::ranges::contains(out.api_keys, std::string()))  // most likely a variable that is not set
     throw Error(ErrorCode::usage,
@@ -105,6 +106,7 @@ void add_address_options(CLI::App& command, ServeOptions& o) {
   of(command
          .add_option("--cors-origin", s.cors_origins, "Origin whose pages may call; *: everybody's; may be repeated")
          ->envname("PLIMSOLL_CORS_ORIGIN")
+         ->delimiter(',')
          ->take_all()
          ->allow_extra_args(false),
      "Server");
@@ -122,10 +124,14 @@ void add_address_options(CLI::App& command, ServeOptions& o) {
 void add_request_options(CLI::App& command, ServeOptions& o) {
   server::ServerOptions& s = o.server;
   of(command
-         .add_option(
-             "-a,--alias", o.aliases,
-             "Other names of a model, with commas: NAME, or MODEL=NAME where there are several; may be repeated")
+         .add_option("-a,--alias", o.aliases,
+                     "Names of a model, with commas: NAME, or MODEL=NAME where there are several; may be repeated")
          ->envname("PLIMSOLL_ALIAS")
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+  of(command.add_option("--tags", o.tags, "Words that the list of models shows with each model, with commas")
+         ->envname("PLIMSOLL_TAGS")
          ->take_all()
          ->allow_extra_args(false),
      "Server");
@@ -186,6 +192,8 @@ void add_template_options(CLI::App& command, ServeOptions& o) {
 // What is shown and logged beside answers.
 void add_view_options(CLI::App& command, ServeOptions& o) {
   of(command.add_flag("--no-dashboard", o.no_dashboard, "No page at /")->envname("PLIMSOLL_NO_DASHBOARD"), "Server");
+  of(command.add_flag("--no-slots", o.no_slots, "Do not show slots at GET /slots")->envname("PLIMSOLL_NO_SLOTS"),
+     "Server");
   of(command.add_flag("--metrics-compat", o.server.llama_metrics, "llama-server's metrics beside ours at /metrics")
          ->envname("PLIMSOLL_METRICS_COMPAT"),
      "Server");

@@ -19,6 +19,7 @@ struct ServeOptions {
   SamplingOptions sampling;
   std::set<std::string> sampling_given;
   std::vector<std::string> aliases;
+  std::vector<std::string> tags;
   std::vector<std::string> template_values;  // JSON objects, the later ones over the earlier
   std::string reasoning = "auto";            // on, off
   std::string reasoning_effort;              // empty: the template's own
@@ -41,6 +42,7 @@ struct ServeOptions {
   double slice_s = 2;
   std::string log_format = "text";
   bool no_dashboard = false;
+  bool no_slots = false;
   FleetPurpose purpose;
   bool watch = false;  // what the fleet is read from
 };

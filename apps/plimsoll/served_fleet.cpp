@@ -33,6 +33,23 @@ std::optional<Bytes> share_of_free_host_memory() {
   return Bytes{static_cast<std::uint64_t>(static_cast<double>(reading->free->value()) * kShareOfFree)};
 }
 
+// "a,b,c", without what is empty.
+std::vector<std::string> split_at_commas(const std::string& text) {
+  std::vector<std::string> out;
+  std::istringstream words(text);
+  for (std::string word; std::getline(words, word, ',');) {
+    if (!word.empty()) out.push_back(std::move(word));
+  }
+  return out;
+}
+
+// As llama-server has it: the first of a model's aliases in the order of the alphabet is its name. A name has no colon.
+void name_by_alias(host::FleetModel& model) {
+  std::set<std::string> names(model.aliases.begin(), model.aliases.end());
+  std::erase_if(names, [](const std::string& name) { return name.contains(':'); });
+  if (!names.empty()) model.request.name = *names.begin();
+}
+
 // [MODEL=]NAME,...; without a model: of the only one.
 void add_aliases(host::Fleet& fleet, const std::vector<std::string>& given) {
   for (const std::string& text : given) {
@@ -45,10 +62,11 @@ void add_aliases(host::Fleet& fleet, const std::vector<std::string>& given) {
     const auto found = std::ranges::find_if(fleet.models, named);
     if (found == fleet.models.end())
       throw Error(ErrorCode::usage, fmt::format("--alias {}: there is no model of that name", text));
-    std::istringstream names(equals == std::string::npos ? text : text.substr(equals + 1));
-    for (std::string name; std::getline(names, name, ',');) found->aliases.push_back(name);
+    found->aliases.append_range(split_at_commas(equals == std::string::npos ? text : text.substr(equals + 1)));
   }
 }
+
+bool is_fleet_file(const std::string& source) { return source.ends_with(".toml"); }
 
 // Where the flag was given.
 void set_size(const char* flag, const std::string& given, Bytes& target) {
@@ -138,6 +156,11 @@ host::Fleet ServedFleet::read() {
   host::settle_isolation(fleet);
   if (!options_.eviction.empty()) fleet.eviction = options_.eviction;  // an unknown one is a contradiction of the fleet
   add_aliases(fleet, options_.aliases);
+  if (fleet.models.size() == 1 && std::ranges::none_of(options_.sources, is_fleet_file))
+    name_by_alias(fleet.models.front());
+  for (const std::string& tags : options_.tags) {
+    for (host::FleetModel& model : fleet.models) model.tags.append_range(split_at_commas(tags));
+  }
   lay_over_all(fleet, sampling_of(options_));
   set_time_to_live(fleet, options_.idle_s);
   set_a_budget_for_the_host(fleet);

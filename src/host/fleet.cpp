@@ -18,6 +18,7 @@ void look_at_other_names(const FleetModel& model, std::set<std::string>& names, 
   }
   for (const std::string& other : others) {
     if (other.empty()) out.push_back(fmt::format("an alias or a preset of '{}' has no name", model.request.name));
+    if (other == model.request.name) continue;  // says nothing new
     if (!names.insert(other).second) out.push_back(fmt::format("two models are called '{}'", other));
   }
 }

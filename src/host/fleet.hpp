@@ -56,7 +56,8 @@ struct FleetModel {
   Isolation isolation{};
   run::WarmUpDepth warm_up = run::WarmUpDepth::automatic;  // of its first load; later ones find what that has made
   std::optional<FleetDraft> draft{};
-  std::vector<std::string> aliases{};  // other names that requests may use
+  std::vector<std::string> aliases{};  // names that requests may use, beside its own or with it
+  std::vector<std::string> tags{};     // shown to clients, and of no effect
   std::string chat_template{};         // Jinja text or a built-in name, in the place of the file's own; empty: that
   std::string template_values{};       // a JSON object of what it may ask for, over the server's; empty: nothing
   engine::PartialSampling sampling{};  // over what the file recommends, under what requests say

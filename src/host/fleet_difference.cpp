@@ -80,6 +80,7 @@ ModelDifference difference_of(const FleetModel& before, const FleetModel& after)
   compare.rule("load-at-start", before.load_at_start != after.load_at_start);
   compare.rule("warm-up", before.warm_up != after.warm_up);
   compare.rule("aliases", before.aliases != after.aliases);
+  compare.rule("tags", before.tags != after.tags);
   compare.rule("chat-template", before.chat_template != after.chat_template);
   compare.rule("template-arguments", before.template_values != after.template_values);
   compare.rule("sampling", before.sampling != after.sampling);

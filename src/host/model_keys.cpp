@@ -161,6 +161,7 @@ Preset read_preset(const toml::table& table, const std::filesystem::path& folder
 
 void add_naming(TableReader& reader, FleetModel& model, const std::filesystem::path& folder, Complaints& complaints) {
   reader.texts("aliases", [&](const std::string& value) { model.aliases.push_back(value); });
+  reader.texts("tags", [&](const std::string& value) { model.tags.push_back(value); });
   add_sampling(reader, model.sampling);
   add_template_keys(reader, model.chat_template, folder);
   add_template_arguments(reader, model.template_values);

@@ -21,9 +21,16 @@ std::string key_of(const httplib::Request& request) {
   return request.get_header_value("x-api-key");
 }
 
+namespace {
+
+bool is_answered_without_key(const std::string& path) {
+  return path == "/" || path == "/health" || path == "/v1/health" || path == "/ping";
+}
+
+}  // namespace
+
 bool is_public(const httplib::Request& request) {
-  return request.path == "/" || request.path == "/health" || request.path == "/v1/health" || request.path == "/ping" ||
-         request.method == "OPTIONS";
+  return is_answered_without_key(request.path) || request.method == "OPTIONS";
 }
 
 bool is_about_the_server(const httplib::Request& request) {
@@ -55,16 +62,18 @@ bool is_of_a_program(const std::string& origin) {
   return false;
 }
 
-bool is_let_in(const std::string& origin, const ServerOptions& options) {
+bool is_let_in(const httplib::Request& request, const ServerOptions& options, bool needs_key) {
+  const std::string origin = request.get_header_value("Origin");
   return std::ranges::contains(options.cors_origins, "*") || std::ranges::contains(options.cors_origins, origin) ||
-         is_of_a_program(origin);
+         is_of_a_program(origin) ||
+         (needs_key && options.cors_origins.empty() && !is_answered_without_key(request.path));
 }
 
 }  // namespace
 
-bool is_from_another_page(const httplib::Request& request, const ServerOptions& options) {
+bool is_from_another_page(const httplib::Request& request, const ServerOptions& options, bool needs_key) {
   const std::string origin = request.get_header_value("Origin");
-  if (origin.empty() || is_let_in(origin, options)) return false;
+  if (origin.empty() || is_let_in(request, options, needs_key)) return false;
   const std::string host = request.get_header_value("Host");
   return origin != "http://" + host && origin != "https://" + host;
 }
@@ -79,11 +88,12 @@ bool is_meant_for_us(const httplib::Request& request, const ServerOptions& optio
   return !is_loopback(options.address) && is_address(name);
 }
 
-void allow_origin(const httplib::Request& request, httplib::Response& response, const ServerOptions& options) {
+void allow_origin(const httplib::Request& request, httplib::Response& response, const ServerOptions& options,
+                  bool needs_key) {
   const std::string origin = request.get_header_value("Origin");
   if (origin.empty()) return;
   const bool everybody = std::ranges::contains(options.cors_origins, "*");
-  if (!is_let_in(origin, options)) return;
+  if (!is_let_in(request, options, needs_key)) return;
   response.set_header("Access-Control-Allow-Origin", everybody ? "*" : origin);
   response.set_header("Vary", "Origin");
   response.set_header("Access-Control-Expose-Headers",
@@ -92,7 +102,7 @@ void allow_origin(const httplib::Request& request, httplib::Response& response, 
                       "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "
                       "x-ratelimit-reset-tokens");
   if (request.method != "OPTIONS") return;
-  response.set_header("Access-Control-Allow-Methods", "GET, HEAD, POST, DELETE, OPTIONS");
+  response.set_header("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS");
   // The official clients send a dozen of their own; who is let in may send any.
   const std::string asked = request.get_header_value("Access-Control-Request-Headers");
   response.set_header("Access-Control-Allow-Headers",

@@ -25,8 +25,9 @@ inline constexpr const char* kJson = "application/json";
 
 // A page of another origin asks, which the options do not let in and which is no page of a program on its user's own
 // machine (http://localhost:3000, app://obsidian.md): browsers send such requests with whatever keys and addresses
-// their user has.
-[[nodiscard]] bool is_from_another_page(const httplib::Request& request, const ServerOptions& options);
+// their user has. `needs_key`: the server has keys. Then a page of any origin may ask what is not answered without one,
+// unless the options name origins: it has to bring a key, which no browser does by itself.
+[[nodiscard]] bool is_from_another_page(const httplib::Request& request, const ServerOptions& options, bool needs_key);
 // For a server without keys. It is the address we listen at that protects us, and a page elsewhere could give itself a
 // name that leads there. Such a page always comes under a name of its own: asked as `localhost`, by an address, by this
 // machine's own name or by one of the options', we are meant. Where nobody but this machine can reach us, only its
@@ -34,7 +35,8 @@ inline constexpr const char* kJson = "application/json";
 [[nodiscard]] bool is_meant_for_us(const httplib::Request& request, const ServerOptions& options);
 
 // Headers for pages of other origins, where they are let in.
-void allow_origin(const httplib::Request& request, httplib::Response& response, const ServerOptions& options);
+void allow_origin(const httplib::Request& request, httplib::Response& response, const ServerOptions& options,
+                  bool needs_key);
 
 void put(httplib::Response& response, const api::Json& body, int status = 200);
 void put(httplib::Response& response, const api::Problem& problem, api::ErrorShape shape);

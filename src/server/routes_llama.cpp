@@ -41,6 +41,7 @@ Json model_json(const host::FleetModel& model, const host::Preset* preset, const
             {"created", 0},
             {"owned_by", "plimsoll"},
             {"aliases", preset != nullptr ? preset->aliases : model.aliases},
+            {"tags", model.tags},
             {"max_model_len", length},
             // What LM Studio's clients look for; some (Zed) read no list in which one of these is missing.
             {"type", kind_of(model)},

@@ -31,6 +31,8 @@ void Server::Impl::add_llama_model_routes() {
               put(response, llama_props(context(), named, vocabularies.find(name).get()));
             }));
   http->Get("/slots", answering([this](const httplib::Request& request, httplib::Response& response) {
+              if (!options.shows_slots)
+                throw api::Problem(501, "not_supported_error", "this server was started with --no-slots");
               const Json slots = llama_slots(host, asked_for(host, request));
               const auto works = [](const Json& slot) { return slot["is_processing"].get<bool>(); };
               if (request.has_param("fail_on_no_slot") && std::ranges::all_of(slots, works))

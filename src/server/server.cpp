@@ -122,7 +122,7 @@ void Server::Impl::explain_failure(const httplib::Request& request, httplib::Res
 
 httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request, httplib::Response& response) {
   using Answer = httplib::Server::HandlerResponse;
-  allow_origin(request, response, options);
+  allow_origin(request, response, options, !keys.open());
   response.set_header("X-Content-Type-Options", "nosniff");
   const std::size_t body = announced_body(request, options.limits.body);
   if (body > 0) {  // of one that is turned away as well: the library reads it to its end
@@ -135,7 +135,7 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
   if (request.method == "OPTIONS") {
     if (const std::string allowed = http->allowed_at(request.path); !allowed.empty())
       response.set_header("Allow", allowed);
-    response.status = 204;
+    response.status = 200;  // as llama-server has it; 204 says the same
     return Answer::Handled;
   }
   const auto turn_away = [&](const api::Problem& problem) {
@@ -149,7 +149,7 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
     return turn_away({403, "forbidden_host",
                       "without an API key this server is asked as localhost, by its address or by a name that "
                       "--host-name gives it"});
-  if (is_from_another_page(request, options)) {
+  if (is_from_another_page(request, options, !keys.open())) {
     return turn_away(
         {403, "forbidden_origin", "pages of other origins are not let in here; --cors-origin names those that are"});
   }

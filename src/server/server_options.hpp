@@ -39,6 +39,7 @@ struct ServerOptions {
   std::vector<std::string> host_names{};
   std::vector<std::string> cors_origins{};  // whose pages may call from a browser; "*": everybody's
   bool dashboard = true;
+  bool shows_slots = true;          // GET /slots
   bool llama_metrics = false;       // /metrics has llama-server's names beside ours
   bool strict_fields = false;       // fields that nobody reads are refused, not ignored
   std::string template_values{};    // a JSON object of what chat templates may ask for, under presets and requests

@@ -44,6 +44,17 @@ class Plans(Cli):
         self.assertEqual(host["budget"], 9 << 20)
         self.assertEqual(host["short_by"], host["required"] - host["budget"])
 
+    def test_files_and_folders_may_be_named_without_a_flag(self):
+        small = ["-dev", "none", "-c", 512, "-t", 1, "--json"]
+        named = json.loads(self.run_it("plan", "-m", BOSUN, "-m", MATE, *small)[0])["models"]
+        plain = json.loads(self.run_it("plan", BOSUN, "-m", MATE, *small)[0])["models"]
+        self.assertEqual(sorted(m["name"] for m in plain), sorted(m["name"] for m in named))
+        alone = json.loads(self.run_it("plan", BOSUN, *small)[0])["models"]
+        self.assertEqual([m["entries"] for m in alone], [m["entries"] for m in named if m["name"] == "bosun-log"])
+        fleet = json.loads(self.run_it("plan", str(pathlib.Path(BOSUN).parent), *small)[0])
+        self.assertEqual(sorted(m["name"] for m in fleet["models"]), ["bosun-log", "mate-chat"])
+        self.assertIn("there is no such file", self.run_it("plan", "nowhere.gguf", *small, status=USAGE)[1])
+
     def test_metadata_can_be_overruled(self):
         base = ["plan", "-m", BOSUN, "-dev", "none", "-c", 0, "-t", 1]
         own = json.loads(self.run_it(*base, "--json")[0])["models"][0]["context"]["n_ctx"]

@@ -48,6 +48,12 @@ TEST_F(LlamaServerFlagsTest, HowModelsThinkAndHowLongTheyStayIsTaken) {
   EXPECT_THAT(notes_, IsEmpty());
 }
 
+TEST_F(LlamaServerFlagsTest, AFlagMayBeWrittenWithUnderscores) {
+  EXPECT_THAT(read({"serve", "--n_predict", "5", "--no_webui", "--port=a_b", "--backend_sampling"}),
+              ElementsAre("serve", "--max-answer-tokens", "5", "--no-dashboard", "--port=a_b"));
+  EXPECT_THAT(notes_, ElementsAre(testing::HasSubstr("--backend-sampling has no meaning here")));
+}
+
 TEST_F(LlamaServerFlagsTest, WhatHasNoMeaningIsNamed) {
   EXPECT_THAT(read({"serve", "--numa", "distribute", "--top-k=3"}), ElementsAre("serve"));
   EXPECT_THAT(notes_, ElementsAre(testing::HasSubstr("--numa has no meaning here"), testing::HasSubstr("--top-k")));

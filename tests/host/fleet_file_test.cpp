@@ -372,7 +372,7 @@ TEST(FleetFileTest, WhatIsWrongWithNamesAndPresets) {
               ElementsAre(HasSubstr("'x' has an adapter '/fleet/m.gguf' that is none of 'a'")));
   EXPECT_THAT(wrong(model + "[model.sampling]\nhat = 1\n"), ElementsAre(HasSubstr("no sampling parameter 'hat'")));
   EXPECT_THAT(wrong(model + "[model.sampling]\ntop_p = 2.0\n"), ElementsAre(HasSubstr("top_p cannot be 2")));
-  EXPECT_THAT(wrong(model + "aliases = [\"a\"]\n"), ElementsAre(HasSubstr("two models are called 'a'")));
+  EXPECT_THAT(wrong(model + "aliases = [\"b\", \"b\"]\n"), ElementsAre(HasSubstr("two models are called 'b'")));
   EXPECT_THAT(wrong(model + "aliases = [\"b\"]\n[[model.preset]]\nname = \"b\"\n"),
               ElementsAre(HasSubstr("two models are called 'b'")));
 }

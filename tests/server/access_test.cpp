@@ -25,9 +25,9 @@ TEST(AccessTest, PagesOfProgramsOnTheirUsersMachineAreLetIn) {
        {"http://localhost:3000", "https://localhost", "http://127.0.0.1:5173", "http://[::1]:80",
         "http://tauri.localhost", "tauri://localhost", "app://obsidian.md", "vscode-webview://1a2b", "file://"}) {
     const httplib::Request request = from_page(origin);
-    EXPECT_FALSE(is_from_another_page(request, {})) << origin;
+    EXPECT_FALSE(is_from_another_page(request, {}, false)) << origin;
     httplib::Response response;
-    allow_origin(request, response, {});
+    allow_origin(request, response, {}, false);
     EXPECT_EQ(response.get_header_value("Access-Control-Allow-Origin"), origin);
   }
 }
@@ -36,11 +36,35 @@ TEST(AccessTest, PagesOfTheNetworkAreNot) {
   for (const char* origin : {"https://evil.example", "http://localhost.evil.example", "http://127.0.0.1.evil.example",
                              "http://evil.example:3000", "https://notlocalhost", "null", "chrome-extension://abc"}) {
     const httplib::Request request = from_page(origin);
-    EXPECT_TRUE(is_from_another_page(request, {})) << origin;
+    EXPECT_TRUE(is_from_another_page(request, {}, false)) << origin;
     httplib::Response response;
-    allow_origin(request, response, {});
+    allow_origin(request, response, {}, false);
     EXPECT_FALSE(response.has_header("Access-Control-Allow-Origin")) << origin;
   }
+}
+
+// llama-server lets all pages ask; a page that has a key was given it.
+TEST(AccessTest, WhereAKeyIsNeededAPageOfAnyOriginMayAsk) {
+  httplib::Request request = from_page("https://chat.example");
+  request.path = "/v1/chat/completions";
+  EXPECT_FALSE(is_from_another_page(request, {}, true));
+  httplib::Response response;
+  allow_origin(request, response, {}, true);
+  EXPECT_EQ(response.get_header_value("Access-Control-Allow-Origin"), "https://chat.example");
+  for (const char* open : {"/", "/health", "/v1/health", "/ping"}) {
+    request.path = open;
+    EXPECT_TRUE(is_from_another_page(request, {}, true)) << open;
+  }
+}
+
+TEST(AccessTest, OriginsThatAreNamedAreTheOnlyOnesBesideThoseOfThisMachine) {
+  ServerOptions options;
+  options.cors_origins = {"localhost"};  // as llama-server calls the machine's own
+  httplib::Request request = from_page("https://chat.example");
+  request.path = "/v1/chat/completions";
+  EXPECT_TRUE(is_from_another_page(request, options, true));
+  request = from_page("http://localhost:8000");
+  EXPECT_FALSE(is_from_another_page(request, options, true));
 }
 
 TEST(PutStreamTest, AStreamThatThrowsBreaksOff) {

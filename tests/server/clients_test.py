@@ -291,12 +291,13 @@ class Clients(ServedCase):
 
 class OneModel(unittest.TestCase):
     def test_a_fleet_of_one_answers_to_any_name(self):
-        server = Serving(PROGRAM, MATE, "--device", "none", "-t", "1", "-c", "512", "-b", "128", "-ub", "128", "--alias", "a,b",
+        server = Serving(PROGRAM, MATE, "--device", "none", "-t", "1", "-c", "512", "-b", "128", "-ub", "128", "--alias", "b,a,mate:4b", "--tags", "small,chat",
                          "--temp", "0", "--strict-fields")
         try:
             for name in ("gpt-4", "b", "mate-chat"):
-                self.assertEqual(server.post(CHAT, chat(model=name))[1]["model"], "mate-chat")
-            self.assertEqual(server.get("/v1/models")[1]["data"][0]["aliases"], ["a", "b"])
+                self.assertEqual(server.post(CHAT, chat(model=name))[1]["model"], "a")
+            listed = server.get("/v1/models")[1]["data"][0]
+            self.assertEqual((listed["id"], listed["aliases"], listed["tags"]), ("a", ["b", "a", "mate:4b"], ["small", "chat"]))
             answers = {text_of(server.post(CHAT, chat())[1]) for _ in range(2)}
             self.assertEqual(len(answers), 1)
             status, answer = server.post(CHAT, chat(surprise=1))

@@ -139,6 +139,19 @@ class LlamaServerEmbeds(ServedCase):
         self.assertEqual(answer[0]["embedding"], [openai])
 
 
+class LlamaServerHides(ServedCase):
+    arguments = ("-m", BOSUN, "--ctx_size", "512", "--no-slots", "--alias", "log", *SMALL)
+
+    def test_slots_are_shown_to_nobody(self):
+        status, answer = self.server.get("/slots")
+        self.assertEqual(status, 501)
+        self.assertIn("--no-slots", answer["error"]["message"])
+
+    def test_the_alias_is_the_models_name(self):
+        self.assertEqual([m["id"] for m in self.server.get("/v1/models")[1]["data"]], ["log"])
+        self.assertEqual(self.server.post("/v1/completions", {"prompt": "Day", "max_tokens": 1})[1]["model"], "log")
+
+
 class LlamaServerThinks(unittest.TestCase):
     """What its start scripts say of thoughts, of template arguments, and of how long a model stays."""
     TEMPLATE = "{{ messages[0].content }}|{{ enable_thinking }}|{{ depth }}|{{ reasoning_effort }}"
