@@ -63,6 +63,16 @@ inline constexpr std::array kTaggedForms{
                .end = "</invoke>",
                .close = "</minimax:tool_call>",
                .has_several = true},
+    TaggedForm{.form = ToolForm::seed,
+               .begin = "<seed:tool_call>",
+               .name_begin = "<function=",
+               .name_end = ">",
+               .key_begin = "<parameter=",
+               .key_end = ">",
+               .value_begin = "",
+               .value_end = "</parameter>",
+               .end = "</function>",
+               .close = "</seed:tool_call>"},
 };
 
 // Null: the form is another.

@@ -31,6 +31,8 @@ inline std::string tagged_body(grammar::ToolForm form, const std::string& name, 
     switch (form) {
       case grammar::ToolForm::coder:
         return {"\n<function={}>\n", "<parameter={}>\n{}\n</parameter>\n", "</function>\n"};
+      case grammar::ToolForm::seed:
+        return {"\n<function={}>\n", "<parameter={}>{}</parameter>\n", "</function>\n"};
       case grammar::ToolForm::minimax:
         return {"\n<invoke name=\"{}\">\n", "<parameter name=\"{}\">{}</parameter>\n", "</invoke>\n"};
       default:

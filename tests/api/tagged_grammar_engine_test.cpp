@@ -59,16 +59,18 @@ TEST_F(TaggedGrammarTest, ChosenAutomaticallyAnyTextIsAllowedToo) {
 
 TEST_F(TaggedGrammarTest, TheFirstTagMayBeMissing) {
   const std::string wea = "<function=wea>\n</function>";
-  const std::string gbnf = grammar(ToolForm::coder, {.tools = test::two_tools()});
-  for (const std::string& text :
-       {wea, "Sure. " + wea + "\n</tool_call>", wea + "\n" + wea, wea + "\n" + test::ulm(ToolForm::coder),
-        test::ulm(ToolForm::coder) + "\n" + wea, std::string("a <function")})
-    EXPECT_TRUE(allows(gbnf, text)) << text << "\n" << gbnf;
-  EXPECT_FALSE(allows(gbnf, "<function=warning>\n</function>"));
-  EXPECT_FALSE(allows(gbnf, "<function=weather>\n</function>"));
-  const std::string single = grammar(ToolForm::coder, {.tools = test::two_tools(), .parallel_tool_calls = false});
-  EXPECT_TRUE(allows(single, wea));
-  EXPECT_FALSE(allows(single, wea + "\n" + wea));
+  for (const ToolForm form : {ToolForm::coder, ToolForm::seed}) {
+    const std::string gbnf = grammar(form, {.tools = test::two_tools()});
+    const std::string close(grammar::tagged_form(form)->close);
+    for (const std::string& text : {wea, "Sure. " + wea + "\n" + close, wea + "\n" + wea, wea + "\n" + test::ulm(form),
+                                    test::ulm(form) + "\n" + wea, std::string("a <function")})
+      EXPECT_TRUE(allows(gbnf, text)) << text << "\n" << gbnf;
+    EXPECT_FALSE(allows(gbnf, "<function=warning>\n</function>"));
+    EXPECT_FALSE(allows(gbnf, "<function=weather>\n</function>"));
+    const std::string single = grammar(form, {.tools = test::two_tools(), .parallel_tool_calls = false});
+    EXPECT_TRUE(allows(single, wea));
+    EXPECT_FALSE(allows(single, wea + "\n" + wea));
+  }
 }
 
 TEST_F(TaggedGrammarTest, TheTagAroundAllCallsMayBeMissing) {

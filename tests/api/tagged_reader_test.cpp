@@ -37,6 +37,9 @@ TEST(TaggedReaderTest, CallsOfEveryForm) {
 TEST(TaggedReaderTest, LineBreaksMayBeMissing) {
   EXPECT_EQ(arguments(ToolForm::coder, "<tool_call><function=f><parameter=a>x</parameter></function></tool_call>")["a"],
             "x");
+  EXPECT_EQ(arguments(ToolForm::seed,
+                      "<seed:tool_call><function=f><parameter=a>x</parameter></function></seed:tool_call>")["a"],
+            "x");
   EXPECT_EQ(arguments(ToolForm::minimax,
                       "<minimax:tool_call><invoke name=\"f\"><parameter name=\"a\">x</parameter>"
                       "</invoke></minimax:tool_call>")["a"],
