@@ -74,6 +74,8 @@ TaggedCall::Seen TaggedCall::push(char c) {
       return before_name(c);
     case Place::name:
       return in_name(c);
+    case Place::behind_name:
+      return behind_name(c);
     case Place::between:
       return between(c);
     case Place::key:
@@ -98,11 +100,22 @@ TaggedCall::Seen TaggedCall::in_name(char c) {
     name_ += c;
     return Seen::inside;
   }
-  place_ = Place::between;
-  if (!name_.empty() && form_->name_end.empty()) return between(c);
-  if (!name_.empty() && form_->name_end.front() == c) return Seen::inside;
-  tag_ = c;
-  return Seen::no_call;
+  if (name_.empty()) {
+    tag_ = c;
+    return Seen::no_call;
+  }
+  place_ = form_->name_end.empty() ? Place::between : Place::behind_name;
+  return push(c);
+}
+
+TaggedCall::Seen TaggedCall::behind_name(char c) {
+  tag_ += c;
+  if (!form_->name_end.starts_with(tag_)) return Seen::no_call;
+  if (tag_ == form_->name_end) {
+    tag_.clear();
+    place_ = Place::between;
+  }
+  return Seen::inside;
 }
 
 TaggedCall::Seen TaggedCall::between(char c) {

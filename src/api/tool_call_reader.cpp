@@ -51,10 +51,9 @@ class JsonEnd {
 
 // Marks that may stand behind a call, in this order; each may be missing.
 std::vector<std::string_view> ends_of(ToolForm form) {
-  if (form == ToolForm::coder) return {grammar::kTaggedEnd};  // the glm form's ends a call itself
-  const grammar::MarkedForm* marked = grammar::marked_form(form);
-  if (marked == nullptr) return {};
-  std::vector<std::string_view> out{marked->end, marked->section_end};
+  std::vector<std::string_view> out;
+  if (const grammar::TaggedForm* tagged = grammar::tagged_form(form)) out = {tagged->close};
+  if (const grammar::MarkedForm* marked = grammar::marked_form(form)) out = {marked->end, marked->section_end};
   std::erase(out, std::string_view{});
   return out;
 }

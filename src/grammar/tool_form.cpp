@@ -18,6 +18,8 @@ constexpr std::array kSigns{
     TemplateSign{.form = ToolForm::apriel, .words = {"<tool_calls>["}},
     TemplateSign{.form = ToolForm::coder, .words = {"<tool_call>", "<function=", "<parameter="}},
     TemplateSign{.form = ToolForm::glm, .words = {"<tool_call>", "<arg_key>", "<arg_value>"}},
+    TemplateSign{.form = ToolForm::minimax, .words = {"<minimax:tool_call>", "<invoke name=", "<parameter name="}},
+    TemplateSign{.form = ToolForm::seed, .words = {"<seed:tool_call>", "<function=", "<parameter="}},
     TemplateSign{.form = ToolForm::hermes, .words = {"<tool_call>"}},
     TemplateSign{.form = ToolForm::named, .words = {"[TOOL_CALLS]", "[ARGS]"}},
     TemplateSign{.form = ToolForm::mistral, .words = {"[TOOL_CALLS]"}},

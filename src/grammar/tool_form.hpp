@@ -24,13 +24,15 @@ enum class ToolForm {
   bare,         // {"name": ..., "parameters": {...}} as the whole answer, one call (Llama 3)
   coder,        // <tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></tool_call> (Qwen3-Coder)
   glm,          // <tool_call>NAME<arg_key>KEY</arg_key><arg_value>VALUE</arg_value></tool_call> (GLM 4.5)
-  listed,       // {"tool_calls": [{"name": ..., "arguments": {...}}, ...]}: templates that know no tools are told it
+  minimax,  // <minimax:tool_call><invoke name="NAME"><parameter name="KEY">VALUE</parameter></invoke>... (MiniMax M2)
+  seed,     // <seed:tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></seed:tool_call> (Seed-OSS)
+  listed,   // {"tool_calls": [{"name": ..., "arguments": {...}}, ...]}: templates that know no tools are told it
 };
 inline constexpr std::array kToolForms{ToolForm::hermes,   ToolForm::mistral, ToolForm::named,   ToolForm::channels,
                                        ToolForm::deepseek, ToolForm::fenced,  ToolForm::kimi,    ToolForm::functionary,
                                        ToolForm::nemotron, ToolForm::apriel,  ToolForm::granite, ToolForm::cohere,
                                        ToolForm::gigachat, ToolForm::bare,    ToolForm::coder,   ToolForm::glm,
-                                       ToolForm::listed};
+                                       ToolForm::minimax,  ToolForm::seed,    ToolForm::listed};
 
 // Recognised by words in the template's source; `listed` where none is found.
 [[nodiscard]] ToolForm tool_form(std::string_view template_source);

@@ -61,6 +61,8 @@ class ToolGrammar {
     lines_.emplace_back(kLine);
     if (marked_ != nullptr)
       add_marked_calls();
+    else if (tagged_ != nullptr)
+      add_tagged_calls();
     else
       add_calls();
   }
@@ -123,7 +125,7 @@ class ToolGrammar {
     names_.push_back(name);
     lines_.push_back(gbnf_with_prefix(arguments_grammar(function), fmt::format("f{}-", index)));
     if (tagged_ != nullptr) {
-      choices_.push_back(fmt::format(R"("{}{}" line f{}-root)", name, tagged_->name_end, index));
+      choices_.push_back(fmt::format("{} line f{}-root", gbnf_literal(name + std::string(tagged_->name_end)), index));
       return;
     }
     if (marked_ != nullptr && marked_->inside == MarkedForm::Inside::arguments) {
@@ -141,7 +143,7 @@ class ToolGrammar {
   // From where a call is told from text on: behind its mark, where it has one.
   [[nodiscard]] std::string call() const {
     if (tagged_ != nullptr)
-      return tagged_->name_begin.empty() ? "choice" : fmt::format(R"("{}" choice)", tagged_->name_begin);
+      return tagged_->name_begin.empty() ? "choice" : gbnf_literal(tagged_->name_begin) + " choice";
     if (marked_ == nullptr) return R"("{" ws "\"name\"" ws ":" ws choice)";
     if (marked_->inside == MarkedForm::Inside::arguments) return "choice";
     return fmt::format(R"("{{" ws {} "\"{}\"" ws ":" ws choice)", marked_->first, marked_->name_key);
@@ -154,33 +156,38 @@ class ToolGrammar {
 
   // calls_, and what follows each opening, from the rule "begun" on.
   void add_calls() {
-    switch (form_) {
-      case ToolForm::coder:
-        add_in_tags(R"(line call "</function>" line "</tool_call>")", R"( | "<function=" named)");
-        add("closed", R"(| line "</tool_call>")");
-        add("named", R"(choice "</function>" closed)");
-        add("begun1", parallel_ ? "named again" + again_ : "named");
-        break;
-      case ToolForm::glm:
-        add_in_tags(R"(call "</tool_call>")");
-        break;
-      case ToolForm::bare:
-        calls_ = "call";
-        break;
-      default:
-        calls_ = R"("{" ws "\"tool_calls\"" ws ":" begun)";
-        add("begun", "ws " + list_of_calls() + R"( ws "}")");
-        break;
+    if (form_ == ToolForm::bare) {
+      calls_ = "call";
+      return;
     }
+    calls_ = R"("{" ws "\"tool_calls\"" ws ":" begun)";
+    add("begun", "ws " + list_of_calls() + R"( ws "}")");
   }
 
-  // `tagged`: what follows each call's opening tag. `or_so`: how else a further call may begin.
-  void add_in_tags(const std::string& tagged, const std::string& or_so = "") {
-    const std::string begin = gbnf_literal(kTaggedBegin);
-    add("tagged", tagged);
-    add("again", fmt::format("line ({} tagged{})", begin, or_so));
-    add("begun", parallel_ ? "tagged again" + again_ : "tagged");
+  void add_tagged_calls() {
+    const std::string begin = gbnf_literal(tagged_->begin);
+    const std::string end = gbnf_literal(tagged_->end);
+    const std::string close = tagged_->close.empty() ? "" : "line " + gbnf_literal(tagged_->close);
+    const std::string more = parallel_ ? " again" + again_ : "";
     calls_ = begin + " begun";
+    if (tagged_->name_begin.empty()) {
+      add("tagged", "call " + end);
+      add("again", fmt::format("line {} tagged", begin));
+      add("begun", "tagged" + more);
+      return;
+    }
+    add("closed", "| " + close);
+    if (tagged_->has_several) {
+      add("again", "line call " + end);
+      add("begun", fmt::format("again{} {}", more, close));
+      add("begun1", fmt::format("choice {}{} closed", end, more));
+      return;
+    }
+    add("tagged", fmt::format("line call {} {}", end, close));
+    add("named", fmt::format("choice {} closed", end));
+    add("again", fmt::format("line ({} tagged | {} named)", begin, gbnf_literal(tagged_->name_begin)));
+    add("begun", "tagged" + more);
+    add("begun1", "named" + more);
   }
 
   // What follows a call's mark.

@@ -125,9 +125,7 @@ Opening<Unit> of_tags(const std::vector<std::string_view>& tags, std::string_vie
 
 std::optional<std::vector<std::string_view>> tags_of(ToolForm form) {
   if (const MarkedForm* marked = marked_form(form)) return marked->openings();
-  if (form == ToolForm::glm) return std::vector{kTaggedBegin};
-  if (form == ToolForm::coder)  // models leave the first of its tags out
-    return std::vector{kTaggedBegin, kCoderForm.name_begin};
+  if (const TaggedForm* tagged = tagged_form(form)) return tagged->openings();
   return std::nullopt;
 }
 

@@ -36,7 +36,7 @@ class TaggedGrammarTest : public test::ByteGrammarTest {
 };
 
 TEST_F(TaggedGrammarTest, RequiredCallsAreAllThereIs) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const std::string gbnf = grammar(form, {.tools = test::two_tools(), .tool_choice = {.kind = Kind::required}});
     EXPECT_TRUE(allows(gbnf, test::ulm(form))) << gbnf;
     EXPECT_TRUE(allows(gbnf, test::ulm_and_wea(form))) << gbnf;
@@ -48,31 +48,47 @@ TEST_F(TaggedGrammarTest, RequiredCallsAreAllThereIs) {
 }
 
 TEST_F(TaggedGrammarTest, ChosenAutomaticallyAnyTextIsAllowedToo) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const std::string gbnf = grammar(form, {.tools = test::two_tools()});
     for (const std::string& text : std::vector<std::string>{"", "Hello", "<tool", "\xC3\xA9 < {}", test::ulm(form),
                                                             "I look. <<" + test::ulm_and_wea(form)})
       EXPECT_TRUE(allows(gbnf, text)) << text << "\n" << gbnf;
-    EXPECT_FALSE(allows(gbnf, "<tool_call>oh no"));
+    EXPECT_FALSE(allows(gbnf, std::string(grammar::tagged_form(form)->begin) + "oh no"));
   }
 }
 
 TEST_F(TaggedGrammarTest, TheFirstTagMayBeMissing) {
   const std::string wea = "<function=wea>\n</function>";
-  const std::string gbnf = grammar(ToolForm::coder, {.tools = test::two_tools()});
-  for (const std::string& text :
-       {wea, "Sure. " + wea + "\n</tool_call>", wea + "\n" + wea, wea + "\n" + test::ulm(ToolForm::coder),
-        test::ulm(ToolForm::coder) + "\n" + wea, std::string("a <function")})
+  for (const ToolForm form : {ToolForm::coder, ToolForm::seed}) {
+    const std::string gbnf = grammar(form, {.tools = test::two_tools()});
+    const std::string close(grammar::tagged_form(form)->close);
+    for (const std::string& text : {wea, "Sure. " + wea + "\n" + close, wea + "\n" + wea, wea + "\n" + test::ulm(form),
+                                    test::ulm(form) + "\n" + wea, std::string("a <function")})
+      EXPECT_TRUE(allows(gbnf, text)) << text << "\n" << gbnf;
+    EXPECT_FALSE(allows(gbnf, "<function=warning>\n</function>"));
+    EXPECT_FALSE(allows(gbnf, "<function=weather>\n</function>"));
+    const std::string single = grammar(form, {.tools = test::two_tools(), .parallel_tool_calls = false});
+    EXPECT_TRUE(allows(single, wea));
+    EXPECT_FALSE(allows(single, wea + "\n" + wea));
+  }
+}
+
+TEST_F(TaggedGrammarTest, TheTagAroundAllCallsMayBeMissing) {
+  const std::string wea = "<invoke name=\"wea\">\n</invoke>";
+  const std::string gbnf = grammar(ToolForm::minimax, {.tools = test::two_tools()});
+  for (const std::string& text : {wea, "Sure. " + wea + "\n</minimax:tool_call>", wea + "\n" + wea, wea + wea,
+                                  std::string("a <invoke"), "<minimax:tool_call>" + wea + "</minimax:tool_call>"})
     EXPECT_TRUE(allows(gbnf, text)) << text << "\n" << gbnf;
-  EXPECT_FALSE(allows(gbnf, "<function=warning>\n</function>"));
-  EXPECT_FALSE(allows(gbnf, "<function=weather>\n</function>"));
-  const std::string single = grammar(ToolForm::coder, {.tools = test::two_tools(), .parallel_tool_calls = false});
+  EXPECT_FALSE(allows(gbnf, "<minimax:tool_call>\n" + wea));
+  EXPECT_FALSE(allows(gbnf, "<invoke name=\"warning\">\n</invoke>"));
+  EXPECT_FALSE(allows(gbnf, "<invoke name=\"weather\">\n</invoke>"));
+  const std::string single = grammar(ToolForm::minimax, {.tools = test::two_tools(), .parallel_tool_calls = false});
   EXPECT_TRUE(allows(single, wea));
   EXPECT_FALSE(allows(single, wea + "\n" + wea));
 }
 
 TEST_F(TaggedGrammarTest, WhatHasBegunMustBeACallOfOurs) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     for (const Kind kind : {Kind::automatic, Kind::required}) {
       const std::string gbnf = grammar(form, {.tools = test::two_tools(), .tool_choice = {.kind = kind}});
       const auto allowed = [&](const std::string& name, const test::Texts& arguments) {
@@ -91,7 +107,7 @@ TEST_F(TaggedGrammarTest, WhatHasBegunMustBeACallOfOurs) {
 }
 
 TEST_F(TaggedGrammarTest, OneFunctionAndOneCall) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const std::string named =
         grammar(form, {.tools = test::two_tools(), .tool_choice = {.kind = Kind::required, .name = "wea"}});
     EXPECT_FALSE(allows(named, test::ulm(form)));
@@ -105,17 +121,17 @@ TEST_F(TaggedGrammarTest, OneFunctionAndOneCall) {
 }
 
 TEST_F(TaggedGrammarTest, ParallelCallsEnd) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const std::string gbnf = grammar(form, {.tools = test::two_tools(), .tool_choice = {.kind = Kind::required}});
-    std::string text;
-    for (int i = 0; i < 32; ++i) text += call_in_tags(form, "wea", {});
-    EXPECT_TRUE(allows(gbnf, text));
-    EXPECT_FALSE(allows(gbnf, text + call_in_tags(form, "wea", {})));
+    test::CallTexts calls(32, {"wea", {}});
+    EXPECT_TRUE(allows(gbnf, test::calls_in_tags(form, calls)));
+    calls.push_back(calls.front());
+    EXPECT_FALSE(allows(gbnf, test::calls_in_tags(form, calls)));
   }
 }
 
 TEST_F(TaggedGrammarTest, AnAnswerWithoutCallsFollowsTheGrammarThatWasThere) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const std::string gbnf = grammar(form, {.tools = test::two_tools()}, "root ::= \"yes\" | text\ntext ::= \"no\"\n");
     EXPECT_TRUE(allows(gbnf, "yes")) << gbnf;
     EXPECT_TRUE(allows(gbnf, "no"));
@@ -125,7 +141,7 @@ TEST_F(TaggedGrammarTest, AnAnswerWithoutCallsFollowsTheGrammarThatWasThere) {
 }
 
 TEST_F(TaggedGrammarTest, TextIsAnyAndOtherValuesAreJson) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const std::string gbnf = grammar_of(form, R"({"type": "object", "properties": {
       "text": {"type": "string", "maxLength": 3}, "word": {"enum": ["red", "blue", 3]}, "on": {"type": "boolean"},
       "maybe": {"anyOf": [{"enum": ["a", "b"]}, {"type": "integer", "minimum": 5}, {"type": "null"}]},
@@ -133,7 +149,8 @@ TEST_F(TaggedGrammarTest, TextIsAnyAndOtherValuesAreJson) {
     const auto allowed = [&](const std::string& key, const std::string& text) {
       return allows(gbnf, call_in_tags(form, "f", {{key, text}}));
     };
-    for (const char* text : {"", "Ulm", "a\n\n  <b> </para </arg_valu \"\\ \xC3\xA9\n", "</tool_call>"}) {
+    for (const char* text :
+         {"", "Ulm", "a\n\n  <b> </para </arg_valu \"\\ \xC3\xA9\n", "</tool_call>", "</invoke> <invoke name=\"f\">"}) {
       EXPECT_TRUE(allowed("text", text)) << text << "\n" << gbnf;
       EXPECT_TRUE(allowed("any", text)) << text;
     }
@@ -151,7 +168,7 @@ TEST_F(TaggedGrammarTest, TextIsAnyAndOtherValuesAreJson) {
 }
 
 TEST_F(TaggedGrammarTest, ArgumentsThatAreNotDescribed) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const auto allowed = [&](const std::string& gbnf, const test::Texts& arguments) {
       return allows(gbnf, call_in_tags(form, "f", arguments));
     };
@@ -163,13 +180,13 @@ TEST_F(TaggedGrammarTest, ArgumentsThatAreNotDescribed) {
     EXPECT_FALSE(allowed(numbers, {{"a", "x"}, {"z", "1"}, {"b", "x"}}));
     EXPECT_FALSE(allowed(numbers, {{"a", "x"}, {"b", "2"}}));
     const std::string nothing = grammar_of(form, R"({"type": "object", "properties": {"a": {"not": {}}},
-      "required": ["a", "a>b</arg_key>c"]})");
+      "required": ["a", "a\">b</arg_key>c"]})");
     EXPECT_TRUE(allowed(nothing, {{"a", "x"}})) << nothing;
   }
 }
 
 TEST_F(TaggedGrammarTest, EmptyAndOptionalArgumentsMayBeLeftOut) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const std::string gbnf = grammar_of(form, R"({"type": "object", "properties": {"a": {"type": "integer"},
       "b": {"type": "integer"}, "c": {"type": "integer"}}, "required": ["b"]})");
     const auto allowed = [&](const test::Texts& arguments) { return allows(gbnf, call_in_tags(form, "f", arguments)); };
@@ -188,7 +205,7 @@ TEST_F(TaggedGrammarTest, WhatIsWrittenIsRead) {
   const engine::Vocab vocab = demo->vocab();
   const Json tools = test::tool_of(R"({"type": "object", "properties": {"city": {"enum": ["Ulm", "Kiel"]},
     "on": {"type": "boolean"}, "days": {"type": "integer", "minimum": 1, "maximum": 7}}, "required": ["city"]})");
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     engine::SamplingParams params{.seed = 1, .temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0};
     hold_to_tools(params, {.tools = tools, .tool_choice = {.kind = Kind::required}}, form);
     engine::Sampler sampler(*demo, params);

@@ -25,7 +25,7 @@ Json arguments(ToolForm form, const std::string& text, const Json& tools = {}) {
 }
 
 TEST(TaggedReaderTest, CallsOfEveryForm) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const Read one = read_every_way(form, test::ulm(form), test::two_tools());
     EXPECT_EQ(one, (Read{.text = "", .calls = {call("weather", R"({"city":"Ulm"})")}, .cut = false}));
     const Read several = read_every_way(form, "\n " + test::ulm_and_wea(form) + "\n", test::two_tools());
@@ -36,6 +36,13 @@ TEST(TaggedReaderTest, CallsOfEveryForm) {
 
 TEST(TaggedReaderTest, LineBreaksMayBeMissing) {
   EXPECT_EQ(arguments(ToolForm::coder, "<tool_call><function=f><parameter=a>x</parameter></function></tool_call>")["a"],
+            "x");
+  EXPECT_EQ(arguments(ToolForm::seed,
+                      "<seed:tool_call><function=f><parameter=a>x</parameter></function></seed:tool_call>")["a"],
+            "x");
+  EXPECT_EQ(arguments(ToolForm::minimax,
+                      "<minimax:tool_call><invoke name=\"f\"><parameter name=\"a\">x</parameter>"
+                      "</invoke></minimax:tool_call>")["a"],
             "x");
   EXPECT_EQ(arguments(ToolForm::glm, "<tool_call>f<arg_key>a</arg_key><arg_value>x</arg_value></tool_call>")["a"], "x");
   // So may the end tag behind the function's.
@@ -52,6 +59,10 @@ TEST(TaggedReaderTest, TheFirstTagMayBeMissing) {
   EXPECT_EQ(read.text, "Sure.");
   const ToolCall ulm = call("weather", R"({"city":"Ulm"})");
   EXPECT_EQ(read.calls, (std::vector{ulm, call("wea", "{}"), ulm}));
+  const Read invoked = read_every_way(
+      ToolForm::minimax, "Sure.\n<invoke name=\"wea\">\n</invoke>\n" + test::ulm(ToolForm::minimax), test::two_tools());
+  EXPECT_EQ(invoked.text, "Sure.");
+  EXPECT_EQ(invoked.calls, (std::vector{call("wea", "{}"), ulm}));
   for (const std::string& text : std::vector<std::string>{"<function", "<function=>", "a <function=wea>x",
                                                           "<<functions", "<function=warning>\n</function>"}) {
     EXPECT_EQ(read_every_way(ToolForm::coder, text, test::two_tools()),
@@ -64,7 +75,7 @@ TEST(TaggedReaderTest, ValuesHaveTheTypesOfTheSchema) {
     "text": {"type": "string"}, "word": {"enum": ["1", "two"]}, "count": {"$ref": "#/$defs/n"},
     "ratio": {"type": "number"}, "on": {"type": "boolean"}, "list": {"type": "array"}, "map": {"type": "object"},
     "name": {"anyOf": [{"type": "string"}, {"type": "null"}]}, "any": {"description": "x"}}})");
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const auto of = [&](const std::string& key, const std::string& text) {
       return arguments(form, call_in_tags(form, "f", {{key, text}}), tools)[key];
     };
@@ -95,19 +106,19 @@ TEST(TaggedReaderTest, TextIsKeptAsItIs) {
   const std::string code =
       "  if a < b:\n\n    print(\"</tool_call> </function> <parameter=x>\")\n\t\xC3\xA9\\n </param\n";
   const Json tools = test::tool_of(R"({"type": "object", "properties": {"code": {"type": "string"}}})");
-  for (const ToolForm form : test::kTaggedForms)
+  for (const ToolForm form : test::tagged_forms())
     EXPECT_EQ(arguments(form, call_in_tags(form, "f", {{"code", code}}), tools)["code"], code);
 }
 
 TEST(TaggedReaderTest, AnEndTagInAStringOfJsonIsText) {
   const Json tools = test::tool_of(R"({"type": "object", "properties": {"list": {"type": "array"}}})");
   const std::string list = R"(["</parameter>", "\\\"</arg_value>\"", "\\"])";
-  for (const ToolForm form : test::kTaggedForms)
+  for (const ToolForm form : test::tagged_forms())
     EXPECT_EQ(arguments(form, call_in_tags(form, "f", {{"list", list}}), tools)["list"], Json::parse(list));
 }
 
 TEST(TaggedReaderTest, TextAroundCalls) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const Read read = read_every_way(
         form, "I look.\n\n" + test::ulm(form) + "\n and <b>\n" + call_in_tags(form, "wea", {}), test::two_tools());
     EXPECT_EQ(read.text, "I look.\n and <b>");
@@ -116,25 +127,44 @@ TEST(TaggedReaderTest, TextAroundCalls) {
 }
 
 TEST(TaggedReaderTest, WhatBeginsLikeACallAndIsNoneIsText) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const std::string ulm = test::ulm(form);
     std::string other = ulm;
     other.replace(other.find("weather"), 7, "warning");
     std::string broken = ulm;
-    broken.insert(broken.find(form == ToolForm::coder ? "</function>" : "</tool_call>"), "and ");
-    for (const std::string& text : std::vector<std::string>{
-             "", " ", "<", "<tool_cal", "<tool_call> !", "<tool_call><b>", "<tool_call>{\"name\": \"wea\"}</tool_call>",
-             "a </tool_call> b", "<tool_call>\n\n<tool_cal", "<tool_call><function>", "<tool_call>wea </function>",
-             "<tool_call><function=>\n", "<tool_call><function=a b>\n", "<tool_call>wea <arg_value>", other, broken}) {
+    broken.insert(broken.find(grammar::tagged_form(form)->end), "and ");
+    for (const std::string& text : std::vector<std::string>{"",
+                                                            " ",
+                                                            "<",
+                                                            "<tool_cal",
+                                                            "<tool_call> !",
+                                                            "<tool_call><b>",
+                                                            "<tool_call>{\"name\": \"wea\"}</tool_call>",
+                                                            "a </tool_call> b",
+                                                            "<tool_call>\n\n<tool_cal",
+                                                            "<tool_call><function>",
+                                                            "<tool_call>wea </function>",
+                                                            "<tool_call><function=>\n",
+                                                            "<tool_call><function=a b>\n",
+                                                            "<tool_call>wea <arg_value>",
+                                                            "<minimax:tool_call",
+                                                            "<minimax:tool_call>\n x",
+                                                            "<minimax:tool_call>\n<invoke name=wea>",
+                                                            "<invoke name=\"wea\" x>",
+                                                            "<invoke name=\"\">",
+                                                            other,
+                                                            broken}) {
       EXPECT_EQ(read_every_way(form, text, test::two_tools()), (Read{.text = text, .calls = {}, .cut = false})) << text;
     }
   }
 }
 
 TEST(TaggedReaderTest, ACallBehindAnotherBeginning) {
-  for (const ToolForm form : test::kTaggedForms) {
-    for (const std::string& before : std::vector<std::string>{"<tool_call>", "<tool_call>\n", "<tool_call>x",
-                                                              "<tool_call><function=x", "<tool_call><function=x>"}) {
+  for (const ToolForm form : test::tagged_forms()) {
+    for (const std::string& before : std::vector<std::string>{
+             "<tool_call>", "<tool_call>\n", "<tool_call>x", "<tool_call><function=x", "<tool_call><function=x>",
+             "<minimax:tool_call>", "<minimax:tool_call><invoke name=\"x", "<minimax:tool_call><invoke name=\"x\">",
+             "<invoke name=\"x\""}) {
       const Read read = read_every_way(form, before + test::ulm(form), test::two_tools());
       EXPECT_EQ(read.text, before.substr(0, before.find_last_not_of('\n') + 1)) << before;
       EXPECT_EQ(read.calls.size(), 1U) << before;
@@ -144,7 +174,7 @@ TEST(TaggedReaderTest, ACallBehindAnotherBeginning) {
 
 // By max_tokens, or a stop string.
 TEST(TaggedReaderTest, ACallThatIsCutIsNeitherTextNorACall) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const std::string text = test::ulm_and_wea(form);
     for (std::size_t length = 1; length < text.size(); ++length) {
       const std::string cut = text.substr(0, length);
@@ -158,15 +188,16 @@ TEST(TaggedReaderTest, ACallThatIsCutIsNeitherTextNorACall) {
     EXPECT_EQ(automatic.finish(), "");
     EXPECT_TRUE(automatic.cut());
     EXPECT_EQ(automatic.take().size(), 1U);
+    const std::string half_a_tag = " " + text.substr(0, 5);
     ToolCallReader half(form, test::two_tools());
-    EXPECT_EQ(half.push("a <tool"), "a");
-    EXPECT_EQ(half.finish(), " <tool");
+    EXPECT_EQ(half.push("a" + half_a_tag), "a");
+    EXPECT_EQ(half.finish(), half_a_tag);
     EXPECT_FALSE(half.cut());
   }
 }
 
 TEST(TaggedReaderTest, DeepAndLongValuesDoNoHarm) {
-  for (const ToolForm form : test::kTaggedForms) {
+  for (const ToolForm form : test::tagged_forms()) {
     const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
     const std::string large(1'000'000, '<');
     const std::string text = call_in_tags(form, "f", {{"a", deep}, {"b", large}});

@@ -204,11 +204,12 @@ RC_GTEST_PROP(ToolCallReaderTest, AnyCutGivesTheSame, ()) {
       "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "{\"tool_calls\":", "{\"name\":\"a\"", ",\"arguments\":{}",
       ",\"parameters\":{}", "}", "{", "[", "]", "\"", "\\", " ", "\n", "<", "x", "\xC3\xA9",
       "{\"name\":\"a\",\"arguments\":{}}", "{\"name\":\"a\",\"parameters\":{}}", "<function=a>", "<parameter=x>",
-      "</parameter>", "</function>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<|start|>assistant",
-      "<|channel|>commentary", " to=functions.", "<|message|>", "<|call|>", "<｜tool▁calls▁begin｜>",
-      "<｜tool▁call▁begin｜>", "function", "<｜tool▁sep｜>", "\n```json\n", "```", "<｜tool▁call▁end｜>",
-      "<｜tool▁calls▁end｜>", "<|tool_call_begin|>", "functions.", ":0", "<|tool_call_argument_begin|>",
-      "<|tool_call_end|>", "[CALL_ID]", "[ARGS]", "{}", "<TOOLCALL>", "</TOOLCALL>");
+      "</parameter>", "</function>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>", "<minimax:tool_call>",
+      "</minimax:tool_call>", "<seed:tool_call>", "</seed:tool_call>", "<invoke name=\"a\">", "<parameter name=\"x\">",
+      "</invoke>", "<|start|>assistant", "<|channel|>commentary", " to=functions.", "<|message|>", "<|call|>",
+      "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "function", "<｜tool▁sep｜>", "\n```json\n", "```",
+      "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>", "<|tool_call_begin|>", "functions.", ":0",
+      "<|tool_call_argument_begin|>", "<|tool_call_end|>", "[CALL_ID]", "[ARGS]", "{}", "<TOOLCALL>", "</TOOLCALL>");
   const auto parts = *rc::gen::container<std::vector<std::string>>(part);
   std::string text;
   for (const std::string& one : parts) text += one;

@@ -23,6 +23,22 @@ constexpr const char* kGlm =
     "{% for c in m.tool_calls or [] %}{{ '\\n<tool_call>' ~ c.function.name }}"
     "{% for k, v in c.function.arguments.items() %}{{ '\\n<arg_key>' ~ k ~ '</arg_key>\\n<arg_value>' }}"
     "{{ v if v is string else v|tojson }}</arg_value>{% endfor %}{{ '\\n</tool_call>' }}{% endfor %}{% endfor %}";
+// As Seed-OSS's.
+constexpr const char* kSeed =
+    "{% for t in tools or [] %}def {{ t.function.name }}(){% endfor %}"
+    "{% for m in messages %}<seed:bos>{{ m.role ~ '\\n' ~ m.content }}{% for c in m.tool_calls or [] %}"
+    "{{ '\\n<seed:tool_call>\\n<function=' ~ c.function.name ~ '>\\n' }}"
+    "{% for k, v in c.function.arguments|items %}{{ '<parameter=' ~ k ~ '>' ~ (v if v is string else v|string) }}"
+    "{{ '</parameter>\\n' }}{% endfor %}{{ '</function>\\n</seed:tool_call>' }}{% endfor %}<seed:eos>{% endfor %}";
+// As MiniMax M2's.
+constexpr const char* kMiniMax =
+    "{% for t in tools or [] %}<tool>{{ t.function|tojson }}</tool>{% endfor %}"
+    "{% for m in messages %}]~b]{{ m.role }}{{ '\\n' ~ m.content }}{% if m.tool_calls %}{{ '\\n<minimax:tool_call>\\n' "
+    "}}"
+    "{% for c in m.tool_calls %}<invoke name=\"{{ c.function.name }}\">{{ '\\n' }}"
+    "{% for k, v in c.function.arguments.items() %}<parameter name=\"{{ k }}\">{{ v if v is string else v|tojson }}"
+    "</parameter>{{ '\\n' }}{% endfor %}</invoke>{{ '\\n' }}{% endfor %}</minimax:tool_call>{% endif %}[e~[{% endfor "
+    "%}";
 
 const Json kWeather = Json::parse(
     R"([{"type": "function", "function": {"name": "weather", "description": "", "parameters": {"type": "object"}}}])");
@@ -55,6 +71,20 @@ TEST(TaggedTemplatesTest, CallsOfTheHistoryStandInTheirTags) {
                    "<arg_key>days</arg_key>\n<arg_value>3</arg_value>\n<arg_key>of</arg_key>\n"
                    "<arg_value>[\"rain\"]</arg_value>\n</tool_call><|tool|>sun"))
       << glm;
+  EXPECT_EQ(grammar::tool_form(kSeed), grammar::ToolForm::seed);
+  const std::string seed = told_by(kSeed);
+  EXPECT_TRUE(
+      seed.contains("<seed:bos>assistant\n\n<seed:tool_call>\n<function=weather>\n<parameter=city>Ulm</parameter>\n"
+                    "<parameter=days>3</parameter>\n<parameter=of>['rain']</parameter>\n</function>\n"
+                    "</seed:tool_call><seed:eos>"))
+      << seed;
+  EXPECT_EQ(grammar::tool_form(kMiniMax), grammar::ToolForm::minimax);
+  const std::string minimax = told_by(kMiniMax);
+  EXPECT_TRUE(
+      minimax.contains("]~b]assistant\n\n<minimax:tool_call>\n<invoke name=\"weather\">\n"
+                       "<parameter name=\"city\">Ulm</parameter>\n<parameter name=\"days\">3</parameter>\n"
+                       "<parameter name=\"of\">[\"rain\"]</parameter>\n</invoke>\n</minimax:tool_call>[e~["))
+      << minimax;
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ using Json = nlohmann::ordered_json;
 std::vector<std::string> unchecked(const std::string& schema) {
   SchemaBudget budget;
   std::vector<std::string> pointers;
-  for (const SchemaNote& note : grammar_of_tagged_arguments(Json::parse(schema), kGlmForm, budget).notes) {
+  for (const SchemaNote& note :
+       grammar_of_tagged_arguments(Json::parse(schema), *tagged_form(ToolForm::glm), budget).notes) {
     EXPECT_EQ(note.kind, SchemaNote::Kind::unchecked) << note.pointer;
     pointers.push_back(note.pointer);
   }

@@ -17,12 +17,18 @@ QUESTION = [{"role": "user", "content": "Who is the captain?"}]
 # Begins a thought, as DeepSeek's and others do, and knows Hermes' calls.
 TEMPLATE = ("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if tools %}<tool_call>{{ tools | tojson }}</tool_call>\n{% endif %}"
             "{% if add_generation_prompt %}assistant: {% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% else %}<think>\n{% endif %}{% endif %}")
-# As Qwen3-Coder's and GLM 4.5's write calls: each argument in tags of its own.
-TAGGED = ("{{% for m in messages %}}{{{{ m.role }}}}: {{{{ m.content }}}}{{% for c in m.tool_calls or [] %}}<tool_call>{name}"
-          "{{% for k, v in c.function.arguments|items %}}{argument}{{% endfor %}}{end}</tool_call>{{% endfor %}}\n{{% endfor %}}"
+# As Qwen3-Coder's, GLM 4.5's, MiniMax M2's and Seed-OSS's write calls: each argument in tags of its own.
+TAGGED = ("{{% for m in messages %}}{{{{ m.role }}}}: {{{{ m.content }}}}{{% for c in m.tool_calls or [] %}}{begin}{name}"
+          "{{% for k, v in c.function.arguments|items %}}{argument}{{% endfor %}}{end}{{% endfor %}}\n{{% endfor %}}"
           "{{% if tools %}}{{{{ tools | tojson }}}}\n{{% endif %}}{{% if add_generation_prompt %}}assistant: {{% endif %}}")
-CODER = TAGGED.format(name="<function={{ c.function.name }}>", argument="<parameter={{ k }}>{{ v }}</parameter>", end="</function>")
-GLM = TAGGED.format(name="{{ c.function.name }}", argument="<arg_key>{{ k }}</arg_key><arg_value>{{ v }}</arg_value>", end="")
+CODER = TAGGED.format(begin="<tool_call>", name="<function={{ c.function.name }}>", argument="<parameter={{ k }}>{{ v }}</parameter>",
+                      end="</function></tool_call>")
+GLM = TAGGED.format(begin="<tool_call>", name="{{ c.function.name }}", argument="<arg_key>{{ k }}</arg_key><arg_value>{{ v }}</arg_value>",
+                    end="</tool_call>")
+MINIMAX = TAGGED.format(begin="<minimax:tool_call>", name='<invoke name="{{ c.function.name }}">',
+                        argument='<parameter name="{{ k }}">{{ v }}</parameter>', end="</invoke></minimax:tool_call>")
+SEED = TAGGED.format(begin="<seed:tool_call>", name="<function={{ c.function.name }}>", argument="<parameter={{ k }}>{{ v }}</parameter>",
+                     end="</function></seed:tool_call>")
 # As Kimi K2's, between marks; the model gives its calls their ids.
 KIMI = ("{% for m in messages %}{{ m.role }}: {{ m.content }}{% for c in m.tool_calls or [] %}<|tool_calls_section_begin|><|tool_call_begin|>functions."
         "{{ c.function.name }}:{{ loop.index0 }}<|tool_call_argument_begin|>{{ c.function.arguments|tojson }}<|tool_call_end|><|tool_calls_section_end|>"
@@ -171,6 +177,14 @@ class CoderTags(OwnTemplate):
 
 class GlmTags(CoderTags):
     template = GLM
+
+
+class MiniMaxTags(CoderTags):
+    template = MINIMAX
+
+
+class SeedTags(CoderTags):
+    template = SEED
 
 
 class ControlTokens(unittest.TestCase):
