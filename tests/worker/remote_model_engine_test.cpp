@@ -108,6 +108,18 @@ TEST_F(RemoteModelTest, AConversationIsCopied) {
   EXPECT_EQ(other.tokens(), one.tokens());
 }
 
+// The process does not wait with it: the copy would have tokens that it is not wanted for.
+TEST_F(RemoteModelTest, ACopyHasNothingOfAnAnswerThatIsUnderWay) {
+  open();
+  Conversation one = lone->model.create();
+  Generation generation(one, params());
+  ASSERT_TRUE(generation.next());
+  Conversation other = lone->model.create();
+  other.copy_from(one);
+  EXPECT_EQ(other.tokens(), params().prompt);
+  EXPECT_EQ(other.waiting(), 0U);  // what the answer has chosen, and not decoded yet, is not decoded here either
+}
+
 TEST_F(RemoteModelTest, AnAnswerThatPausesGoesOn) {
   open();
   const std::string expected = local(params());
