@@ -62,20 +62,6 @@ TEST_F(RemoteModelTest, WhatWasSaidIsThereAfterADeath) {
   EXPECT_EQ(conversation.save().tokens, said);
 }
 
-TEST_F(RemoteModelTest, ASavedConversationComesBackThroughSharedMemory) {
-  open();
-  Conversation conversation = lone->model.create();
-  {
-    Generation generation(conversation, params());
-    (void)stream(generation);
-  }
-  const run::SequenceSnapshot saved = conversation.save();
-  EXPECT_GT(saved.memory.size(), 0U);
-  const Conversation again = lone->model.load(saved);
-  EXPECT_EQ(again.tokens(), conversation.tokens());
-  EXPECT_LE(again.waiting(), 1U);
-}
-
 // Not only an answer: what is done to a sequence may end its process as well.
 TEST_F(RemoteModelTest, WhatASequenceIsGivenIsNotTriedAThirdTime) {
   open();
@@ -94,30 +80,6 @@ TEST_F(RemoteModelTest, WhatASequenceIsGivenIsNotTriedAThirdTime) {
   EXPECT_FALSE(lone->is_given_up);
   EXPECT_TRUE(another.tokens().empty());
   EXPECT_EQ(conversation.replace(tokens("Day 13.")), 0U);
-}
-
-TEST_F(RemoteModelTest, AConversationIsCopied) {
-  open();
-  Conversation one = lone->model.create();
-  {
-    Generation generation(one, params());
-    (void)stream(generation);
-  }
-  Conversation other = lone->model.create();
-  other.copy_from(one);
-  EXPECT_EQ(other.tokens(), one.tokens());
-}
-
-// The process does not wait with it: the copy would have tokens that it is not wanted for.
-TEST_F(RemoteModelTest, ACopyHasNothingOfAnAnswerThatIsUnderWay) {
-  open();
-  Conversation one = lone->model.create();
-  Generation generation(one, params());
-  ASSERT_TRUE(generation.next());
-  Conversation other = lone->model.create();
-  other.copy_from(one);
-  EXPECT_EQ(other.tokens(), params().prompt);
-  EXPECT_EQ(other.waiting(), 0U);  // what the answer has chosen, and not decoded yet, is not decoded here either
 }
 
 TEST_F(RemoteModelTest, AnAnswerThatPausesGoesOn) {
