@@ -30,6 +30,9 @@ struct NvmlFunctions {
   int (*graphics_processes)(void*, unsigned int*, NvmlProcess*) = nullptr;
   int (*mig_mode)(void*, unsigned int* current, unsigned int* pending) = nullptr;
   int (*device_by_uuid)(const char*, void**) = nullptr;
+  // Not of the library: whether a process of that number can be seen from here. Null: all can, since this process is in
+  // no pid namespace of its own.
+  bool (*is_process_here)(unsigned int pid) = nullptr;
 };
 
 class NvmlProbe final : public Probe {

@@ -1,7 +1,11 @@
 #include <dlfcn.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
 #include <utility>
 
 #include "nvml.hpp"
@@ -13,6 +17,16 @@ constexpr int kNvmlSuccess = 0;
 constexpr unsigned long long kNvmlUnknown = ~0ULL;  // NVML_VALUE_NOT_AVAILABLE
 constexpr int kNvmlTooSmall = 7;                    // NVML_ERROR_INSUFFICIENT_SIZE
 constexpr unsigned int kProcesses = 256;            // at first; more where there are more
+
+// The kernel's PROC_PID_INIT_INO: the pid namespace of the machine itself.
+constexpr ino_t kMachinesPidNamespace = 0xEFFFFFFCU;
+
+bool is_in_machines_pid_namespace() {
+  struct stat found{};
+  return ::stat("/proc/self/ns/pid", &found) == 0 && found.st_ino == kMachinesPidNamespace;
+}
+
+bool is_process_here(unsigned int pid) { return ::kill(static_cast<pid_t>(pid), 0) == 0 || errno != ESRCH; }
 
 template <class Function>
 Function symbol(void* library, const char* name) {
@@ -34,6 +48,7 @@ NvmlFunctions open_library() {
       symbol<decltype(functions.graphics_processes)>(library, "nvmlDeviceGetGraphicsRunningProcesses_v3");
   functions.mig_mode = symbol<decltype(functions.mig_mode)>(library, "nvmlDeviceGetMigMode");
   functions.device_by_uuid = symbol<decltype(functions.device_by_uuid)>(library, "nvmlDeviceGetHandleByUUID");
+  if (!is_in_machines_pid_namespace()) functions.is_process_here = is_process_here;
   return functions;
 }
 
@@ -61,6 +76,14 @@ struct NvmlUse {
   bool is_listed = false;
   std::optional<Bytes> bytes;  // empty: it is listed, and how much it uses is not told
 };
+
+// The library names processes as the machine numbers them, whatever pid namespace asks: who has our number there is
+// another one. A list with a process that is not here shows that. 0 is no number.
+bool has_others_numbers(const std::vector<NvmlProcess>& processes, bool (*is_here)(unsigned int)) {
+  return is_here != nullptr && std::ranges::any_of(processes, [is_here](const NvmlProcess& process) {
+           return process.pid != 0 && !is_here(process.pid);
+         });
+}
 
 NvmlUse own_use_in(const std::vector<NvmlProcess>& processes) {
   NvmlUse own;
@@ -113,12 +136,18 @@ std::optional<MemoryReading> NvmlProbe::read(const DeviceInfo& device) const {
 }
 
 // A process with Vulkan's device is in both lists with one figure, so the larger counts, not the sum. Inside a
-// container the library may see other process numbers than we do, and never list us.
+// container the library may see other process numbers than we do, and never list us, or list another one under ours.
 void NvmlProbe::read_own_use(void* handle, MemoryReading& reading) const {
+  const std::array lists{listed(functions_.compute_processes, handle), listed(functions_.graphics_processes, handle)};
+  if (std::ranges::any_of(lists, [this](const auto& processes) {
+        return processes && has_others_numbers(*processes, functions_.is_process_here);
+      })) {
+    was_listed_.store(false, std::memory_order_relaxed);
+    return;  // not `unlisted`: a reading before may have taken another's use for ours
+  }
   bool any_list = false;
   bool is_listed = false;
-  for (const ListProcesses list : {functions_.compute_processes, functions_.graphics_processes}) {
-    const auto processes = listed(list, handle);
+  for (const auto& processes : lists) {
     if (!processes) continue;
     any_list = true;
     const NvmlUse own = own_use_in(*processes);

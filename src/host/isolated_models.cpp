@@ -243,21 +243,29 @@ std::size_t IsolatedModels::end_processes(ProcessesToEnd which) {
   return there.size();
 }
 
+std::shared_ptr<IsolatedModels::Group> IsolatedModels::group_that_is_there(const std::string& name) {
+  if (is_ending_) throw Error(ErrorCode::cancelled, "the host is ending");
+  const auto there = groups_.find(name);
+  return there == groups_.end() ? nullptr : there->second.lock();
+}
+
+// Without the lock servers are greeted, which may take seconds: the host may end meanwhile. Nobody else makes a group.
 std::shared_ptr<IsolatedModels::Group> IsolatedModels::group_of(const Asked& asked) {
   const std::string name = key_of(asked.plan, asked.process);
-  const std::lock_guard lock(mutex_);
-  if (is_ending_) throw Error(ErrorCode::cancelled, "the host is ending");
-  std::weak_ptr<Group>& there = groups_[name];
-  if (auto group = there.lock()) return group;
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto group = group_that_is_there(name)) return group;
+  }
   if (program_.empty())
     throw Error(ErrorCode::unsupported,
                 fmt::format("'{}' is to compute in a process of its own, and the program 'plimsoll', "
                             "which that is, was found neither beside this one nor in PATH: "
                             "name it in the host's options",
                             asked.plan.name));
-  if (asked.rules.is_remote) {
-    if (const std::string why = why_servers_do_not_answer(); !why.empty()) throw Error(ErrorCode::io, why);
-  }
+  const std::string why = asked.rules.is_remote ? why_servers_do_not_answer() : std::string();
+  const std::lock_guard lock(mutex_);
+  if (auto group = group_that_is_there(name)) return group;
+  if (!why.empty()) throw Error(ErrorCode::io, why);
   if (!loop_) loop_ = std::make_unique<worker::RpcLoop>();
   worker::WorkerOptions options{.program = program_, .name = name};
   options.program.append_range(worker::arguments_of(limits_of(asked.rules)));
@@ -269,7 +277,7 @@ std::shared_ptr<IsolatedModels::Group> IsolatedModels::group_of(const Asked& ask
   options.most_host_memory = asked.rules.most_host_memory;
   auto group =
       std::make_shared<Group>(*loop_, std::move(options), accounting_, plan::infos_of(asked.devices), gives_up_);
-  there = group;
+  groups_[name] = group;
   return group;
 }
 

@@ -57,6 +57,8 @@ class IsolatedModels {
   class Group;
   struct Place;
   [[nodiscard]] std::shared_ptr<Group> group_of(const Asked& asked);
+  // With the lock. Null: there is none. Throws Error{cancelled} where the host is ending.
+  [[nodiscard]] std::shared_ptr<Group> group_that_is_there(const std::string& name);
   [[nodiscard]] std::vector<plan::DeviceVerdict> within(std::vector<plan::DeviceVerdict> devices,
                                                         const std::vector<std::string>& owners) const;
 

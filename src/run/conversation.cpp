@@ -66,7 +66,9 @@ Position Conversation::next_position() const { return sequence_->next_position()
 engine::SequenceId Conversation::id() const { return local().id(); }
 
 Conversation Conversation::fork() const { return Conversation(local().fork()); }
-void Conversation::copy_from(const Conversation& other) { sequence_->copy_from(*other.sequence_); }
+void Conversation::copy_from(const Conversation& other, std::size_t most) {
+  sequence_->copy_from(*other.sequence_, most);
+}
 void Conversation::rewind(std::size_t n) { sequence_->rewind(n); }
 void Conversation::refresh() { sequence_->refresh(); }
 bool Conversation::shift_left(std::size_t count, std::size_t keep) { return local().shift_left(count, keep); }

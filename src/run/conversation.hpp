@@ -1,6 +1,8 @@
 // Conversation: one sequence of a context: its tokens, which of them are in memory, and what the model says next.
 #pragma once
+#include <cstddef>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -99,9 +101,11 @@ class Conversation {
   // A second conversation with the same past: memory is shared where the context is unified, copied by the engine
   // where it is not. Waiting tokens and logits are copied. Throws Error{busy} where no sequence is free.
   [[nodiscard]] Conversation fork() const;
-  // Becomes such a second one of another conversation of the same executor, in the place of what it holds. Throws
-  // Error{usage} for one of another executor, and while this one is being decoded.
-  void copy_from(const Conversation& other);
+  static constexpr std::size_t kAllTokens = std::numeric_limits<std::size_t>::max();
+  // Becomes such a second one of another conversation of the same executor, in the place of what it holds. `most`: of
+  // no more than its first so many tokens, where the model's memory can forget the others. Throws Error{usage} for one
+  // of another executor, and while this one is being decoded.
+  void copy_from(const Conversation& other, std::size_t most = kAllTokens);
   // Takes back the last n tokens. Where the model's memory cannot forget its tail (recurrent; a sliding window that has
   // moved on), all the rest waits to be decoded again. Throws Error{usage} where there are fewer.
   void rewind(std::size_t n);

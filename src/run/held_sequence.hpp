@@ -35,7 +35,7 @@ class HeldSequence {
   [[nodiscard]] virtual std::vector<engine::Token> tokens() const = 0;
   [[nodiscard]] virtual std::size_t size() const = 0;
   [[nodiscard]] virtual engine::Position next_position() const = 0;
-  virtual void copy_from(const HeldSequence& other) = 0;
+  virtual void copy_from(const HeldSequence& other, std::size_t most) = 0;
   virtual void rewind(std::size_t n) = 0;
   virtual void refresh() = 0;
   virtual void clear() = 0;

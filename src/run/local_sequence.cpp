@@ -171,14 +171,16 @@ std::unique_ptr<LocalSequence> LocalSequence::fork() const {
   return std::make_unique<LocalSequence>(schedule_, schedule_->fork(*sequence_));
 }
 
-void LocalSequence::copy_from(const HeldSequence& of_other) {
+void LocalSequence::copy_from(const HeldSequence& of_other, std::size_t most) {
   const auto* other = dynamic_cast<const LocalSequence*>(&of_other);
   if (other == nullptr || schedule_ != other->schedule_)
     throw Error(ErrorCode::usage, "a conversation of another executor cannot be copied");
   const SequenceSchedule::Lock lock(schedule_->mutex());
   if (sequence_->continuation != nullptr)
     throw Error(ErrorCode::usage, "this conversation is being decoded; it does one thing at a time");
-  if (sequence_ != other->sequence_) schedule_->copy(*other->sequence_, *sequence_);
+  if (sequence_ == other->sequence_) return;
+  schedule_->copy(*other->sequence_, *sequence_);
+  schedule_->forget_behind(*sequence_, most);
 }
 
 void LocalSequence::rewind(std::size_t n) {

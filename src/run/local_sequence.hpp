@@ -43,7 +43,7 @@ class LocalSequence final : public HeldSequence {
   [[nodiscard]] std::vector<engine::Token> tokens() const override;
   [[nodiscard]] std::size_t size() const override;
   [[nodiscard]] engine::Position next_position() const override;
-  void copy_from(const HeldSequence& of_other) override;
+  void copy_from(const HeldSequence& of_other, std::size_t most) override;
   void rewind(std::size_t n) override;
   void refresh() override;
   void clear() override;

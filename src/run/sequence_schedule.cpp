@@ -283,6 +283,11 @@ void SequenceSchedule::copy(Sequence& from, Sequence& to) {
   note_cells();
 }
 
+void SequenceSchedule::forget_behind(Sequence& sequence, std::size_t size) {
+  if (size >= sequence.tokens.size()) return;
+  if (size >= sequence.decoded || cut_memory(sequence, size)) truncate(sequence, size);
+}
+
 std::shared_ptr<Sequence> SequenceSchedule::fork(Sequence& sequence) {
   auto made = create();
   try {

@@ -86,6 +86,8 @@ class SequenceSchedule final : public DecodeLoop::Source {
   void append_chunks(Sequence& sequence, std::span<const engine::PromptChunk> chunks);
   // Keeps the first `size` tokens; all that cannot stay in memory waits again.
   void truncate(Sequence& sequence, std::size_t size);
+  // The same where that makes nothing wait again; else all of it stays.
+  void forget_behind(Sequence& sequence, std::size_t size);
   void forget_logits(Sequence& sequence) noexcept;
   void note_cells() noexcept;  // after each change of what is in memory
   // The sequence's rows of logits become its own, before the engine reuses their place.

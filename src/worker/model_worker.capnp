@@ -73,7 +73,7 @@ interface Sequence {
   replace @1 (tokens :List(Int32)) -> (state :State, inMemory :UInt64);
   rewind @2 (count :UInt64) -> (state :State);
   refresh @3 () -> (state :State);
-  copyFrom @4 (other :Sequence) -> (state :State, tokens :List(Int32));
+  copyFrom @4 (other :Sequence, most :UInt64) -> (state :State, tokens :List(Int32));
   save @5 () -> (snapshot :Snapshot);
   sizeWhenSaved @6 () -> (size :UInt64);
   generate @7 (params :Text, reader :Reader, draft :Sequence) -> (generation :Generation);

@@ -181,16 +181,18 @@ std::size_t RemoteSequence::replace(std::span<const engine::Token> tokens) {
   return in_memory;
 }
 
-// Where the two are not in one life the tokens alone are copied, and decoded again.
-void RemoteSequence::copy_from(const run::HeldSequence& of_other) {
+// Where the two are not in one life the tokens alone are copied, and decoded again. An answer that is under way in the
+// process is ahead of what is known here: that is no part of the copy.
+void RemoteSequence::copy_from(const run::HeldSequence& of_other, std::size_t most) {
   const auto* other = dynamic_cast<const RemoteSequence*>(&of_other);
   if (other == nullptr || &other->model_ != &model_)
     throw Error(ErrorCode::usage, "a conversation of another executor cannot be copied");
   if (other == this) return;
-  if (!becomes_copy(*other)) (void)replace(other->tokens_);
+  most = std::min(most, other->tokens_.size());
+  if (!becomes_copy(*other, most)) (void)replace(std::span(other->tokens_).first(most));
 }
 
-bool RemoteSequence::becomes_copy(const RemoteSequence& other) {
+bool RemoteSequence::becomes_copy(const RemoteSequence& other, std::size_t most) {
   be_there();
   const auto here = there();
   const auto of_other = other.there();
@@ -200,6 +202,7 @@ bool RemoteSequence::becomes_copy(const RemoteSequence& other) {
       return model_.loop().run([&] {
         auto call = client().copyFromRequest();
         call.setOther(other.client());
+        call.setMost(most);
         return model_.in_time(*here->open, call.send().then([](auto&& done) {
           return std::pair(state_of(done.getState()), tokens_of(done.getTokens()));
         }));

@@ -32,7 +32,7 @@ class RemoteSequence final : public run::HeldSequence {
   [[nodiscard]] std::vector<engine::Token> tokens() const override { return tokens_; }
   [[nodiscard]] std::size_t size() const override { return tokens_.size(); }
   [[nodiscard]] engine::Position next_position() const override { return static_cast<engine::Position>(size()); }
-  void copy_from(const run::HeldSequence& other) override;
+  void copy_from(const run::HeldSequence& other, std::size_t most) override;
   void rewind(std::size_t n) override;
   void refresh() override;
   void clear() override;
@@ -76,7 +76,7 @@ class RemoteSequence final : public run::HeldSequence {
   void set(State state) const;
   [[nodiscard]] std::shared_ptr<There> there() const;
   void put(std::shared_ptr<There> there, State state) const;
-  [[nodiscard]] bool becomes_copy(const RemoteSequence& other);
+  [[nodiscard]] bool becomes_copy(const RemoteSequence& other, std::size_t most);
 
   RemoteModel& model_;
   std::vector<engine::Token> tokens_;

@@ -1,11 +1,15 @@
 #include "snapshots.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include <plimsoll/base/error.hpp>
+#include "base/descriptor_limit.hpp"
 
 #include "shared_memory.hpp"
 #include "worker/messages.hpp"
@@ -22,6 +26,20 @@ class MemoryServer final : public rpc::Memory::Server {
  private:
   kj::AutoCloseFd file_;
 };
+
+[[noreturn]] void fail_for_want_of_a_descriptor(int error) {
+  kj::throwFatalException(to_rpc(
+      {ErrorCode::io, fmt::format("the memory of a saved conversation cannot be taken over: {} (this process may have "
+                                  "{} descriptors)",
+                                  std::strerror(error), descriptor_limit())}));
+}
+
+// The system drops a descriptor on its way where the process can have no more, and says nothing of that.
+void require_a_free_descriptor() {
+  const int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (file < 0 && (errno == EMFILE || errno == ENFILE)) fail_for_want_of_a_descriptor(errno);
+  kj::AutoCloseFd closed(file);
+}
 
 }  // namespace
 
@@ -44,8 +62,10 @@ kj::Promise<PackedSnapshot> received(rpc::Snapshot::Reader from) {
   return memory.getFd().then([memory, header = std::move(header), size](kj::Maybe<int> file) mutable -> PackedSnapshot {
     KJ_IF_MAYBE (there, file) {
       const int copy = fcntl(*there, F_DUPFD_CLOEXEC, 0);
-      if (copy >= 0) return {.header = std::move(header), .file = kj::AutoCloseFd(copy), .size = size};
+      if (copy < 0) fail_for_want_of_a_descriptor(errno);
+      return {.header = std::move(header), .file = kj::AutoCloseFd(copy), .size = size};
     }
+    require_a_free_descriptor();
     kj::throwFatalException(to_rpc({ErrorCode::io, "the memory of a saved conversation did not come with it"}));
   });
 }

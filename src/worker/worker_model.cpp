@@ -173,9 +173,10 @@ kj::Promise<void> SequenceServer::copyFrom(CopyFromContext context) {
       [this, context, named](kj::Maybe<rpc::Sequence::Server&> found) mutable -> kj::Promise<void> {
         KJ_IF_MAYBE (server, found) {
           return strand_
-              ->promise([sequence = sequence_, other = static_cast<SequenceServer&>(*server).sequence()] {
+              ->promise([sequence = sequence_, other = static_cast<SequenceServer&>(*server).sequence(),
+                         most = context.getParams().getMost()] {
                 run::Conversation& conversation = conversation_of(*sequence);
-                conversation.copy_from(conversation_of(*other));
+                conversation.copy_from(conversation_of(*other), most);
                 return Copied(state_of(conversation), conversation.tokens());
               })
               .then([context](Copied copied) mutable {

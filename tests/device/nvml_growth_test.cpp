@@ -116,6 +116,36 @@ TEST_F(NvmlGrowthTest, AProcessThatGaveItsContextBackUsesNothing) {
   expect_ours(device::growth(after, read()), kModel);
 }
 
+// In a pid namespace of its own a process can have the number that one outside has.
+class NvmlInAPidNamespaceTest : public NvmlGrowthTest {
+ protected:
+  static constexpr unsigned int kOutside = 4'000'000;  // our number there
+  static NvmlFunctions in_a_namespace() {
+    NvmlFunctions functions = scripted_nvml({.total = 81559_MiB, .used = kIdle + 6000_MiB});
+    functions.is_process_here = [](unsigned int pid) { return pid == our_pid(); };
+    nvml_script().compute = {{our_pid(), 6000_MiB}};
+    return functions;
+  }
+  NvmlProbe inside{clock, in_a_namespace()};
+  [[nodiscard]] device::MemoryUse read_inside() const { return device::use_of(inside.read(gpu)); }
+};
+
+TEST_F(NvmlInAPidNamespaceTest, WhoHasOurNumberOutsideIsNotUs) {
+  const auto before = read_inside();
+  load_model();
+  nvml_script().compute.push_back({kOutside, kModel});
+  const auto after = read_inside();
+  EXPECT_FALSE(after.this_process);
+  expect_everybodys(device::growth(before, after), kModel);
+  nvml_script().compute = {{kOutside, kModel}};  // the other one has gone
+  EXPECT_FALSE(read_inside().this_process);
+}
+
+TEST_F(NvmlInAPidNamespaceTest, ALibraryThatKnowsOurNumbersIsBelieved) {
+  nvml_script().compute = {{our_pid(), kModel}, {0, 6000_MiB}};  // 0: who is not in the namespace
+  EXPECT_EQ(read_inside().this_process, kModel);
+}
+
 // A list that cannot be had says nothing of who is on the card: neither reading may then be taken for a zero.
 TEST_F(NvmlGrowthTest, AListThatFailsIsNotAnEmptyList) {
   nvml_script().lists_fail = true;

@@ -281,6 +281,15 @@ class Endings(Guard):
         done = self.guard(PROGRAMS["links"], f"model@0={LLAMA}", "context=256", "context=128", "forks=40")
         self.assertIn("children 40", done.stdout)
 
+    def test_a_child_makes_the_accounts_that_another_thread_had_only_begun(self):
+        for name in ("links", "opens"):
+            self.report_file.unlink(missing_ok=True)
+            found = PROGRAMS["stops_nvml"] + ":" + self.environment.get("LD_LIBRARY_PATH", "")
+            done = self.guard(PROGRAMS[name], f"fork-at-first={LLAMA}", f"model@0={LLAMA}", "context=256", "ask",
+                              env={**self.environment, "LD_LIBRARY_PATH": found.rstrip(":")})
+            self.assertIn("child ended with 0", done.stdout)
+            self.assertEqual((done.stdout.count("asked 0"), done.stdout.count("model loaded")), (1, 2))
+
     def test_a_full_disk_is_no_reason_to_stop(self):
         if not os.path.exists("/dev/full"):
             self.fail("this test needs /dev/full")

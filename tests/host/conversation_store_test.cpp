@@ -154,7 +154,7 @@ class Unreadable final : public run::HeldSequence {
   std::vector<engine::Token> tokens() const override { throw std::bad_alloc(); }
   std::size_t size() const override { return 1; }
   engine::Position next_position() const override { return 1; }
-  void copy_from(const run::HeldSequence&) override {}
+  void copy_from(const run::HeldSequence&, std::size_t) override {}
   void rewind(std::size_t) override {}
   void refresh() override {}
   void clear() override {}

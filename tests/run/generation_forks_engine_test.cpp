@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "run/generation.hpp"
+#include "run/generation_work.hpp"
 #include "run/ready_signal.hpp"
 
 #include "conversation_model.hpp"
@@ -138,6 +139,21 @@ TEST_P(ForksTest, ACopyIsItsOwn) {
   Generation generation(conversation, params_of(1));
   (void)stream(generation);
   EXPECT_EQ(generation.tokens(), expected);
+}
+
+TEST_P(ForksTest, ACopyOfTheFirstTokensMakesNothingWaitAgain) {
+  Conversation first = executor.create();
+  first.prompt(prompt);
+  ASSERT_EQ(first.infer(), engine::DecodeStatus::ok);
+  first.prompt(5);  // waits
+  Conversation other = executor.create();
+  other.copy_from(first, prompt.size());
+  EXPECT_EQ(other.tokens(), prompt);
+  EXPECT_EQ(other.waiting(), 0U);
+  ASSERT_EQ(first.infer(), engine::DecodeStatus::ok);
+  other.copy_from(first, prompt.size());
+  EXPECT_EQ(other.waiting(), 0U);
+  EXPECT_TRUE(other.tokens() == prompt || !can_forget_its_tail(instance->model()->facts()));
 }
 
 TEST_P(ForksTest, WhatIsDecodedOrAnotherExecutorsIsNotCopied) {

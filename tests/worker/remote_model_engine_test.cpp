@@ -62,20 +62,6 @@ TEST_F(RemoteModelTest, WhatWasSaidIsThereAfterADeath) {
   EXPECT_EQ(conversation.save().tokens, said);
 }
 
-TEST_F(RemoteModelTest, ASavedConversationComesBackThroughSharedMemory) {
-  open();
-  Conversation conversation = lone->model.create();
-  {
-    Generation generation(conversation, params());
-    (void)stream(generation);
-  }
-  const run::SequenceSnapshot saved = conversation.save();
-  EXPECT_GT(saved.memory.size(), 0U);
-  const Conversation again = lone->model.load(saved);
-  EXPECT_EQ(again.tokens(), conversation.tokens());
-  EXPECT_LE(again.waiting(), 1U);
-}
-
 // Not only an answer: what is done to a sequence may end its process as well.
 TEST_F(RemoteModelTest, WhatASequenceIsGivenIsNotTriedAThirdTime) {
   open();
@@ -94,18 +80,6 @@ TEST_F(RemoteModelTest, WhatASequenceIsGivenIsNotTriedAThirdTime) {
   EXPECT_FALSE(lone->is_given_up);
   EXPECT_TRUE(another.tokens().empty());
   EXPECT_EQ(conversation.replace(tokens("Day 13.")), 0U);
-}
-
-TEST_F(RemoteModelTest, AConversationIsCopied) {
-  open();
-  Conversation one = lone->model.create();
-  {
-    Generation generation(one, params());
-    (void)stream(generation);
-  }
-  Conversation other = lone->model.create();
-  other.copy_from(one);
-  EXPECT_EQ(other.tokens(), one.tokens());
 }
 
 TEST_F(RemoteModelTest, AnAnswerThatPausesGoesOn) {

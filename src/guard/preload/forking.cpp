@@ -20,6 +20,7 @@ void before_fork() {
   hold_llama_libraries();
   hold_engines();
   hold_known_engines();
+  hold_making();
   held_contexts = contexts_if_there();
   if (held_contexts != nullptr) held_contexts->hold();
   held_accounts = accounts_if_there();
@@ -31,6 +32,7 @@ void let_go() {
   let_go_reports();
   if (held_accounts != nullptr) held_accounts->let_go();
   if (held_contexts != nullptr) held_contexts->let_go();
+  let_go_making();
   let_go_known_engines();
   let_go_engines();
   let_go_llama_libraries();
@@ -38,6 +40,7 @@ void let_go() {
 
 // What the child has of the engine is a copy, and so are the accounts; reports stay its parent's.
 void after_fork_in_child() {
+  renew_making_in_child();
   if (held_contexts != nullptr) held_contexts->renew_in_child();
   let_go();
   leave_reports_to_parent();
@@ -45,6 +48,9 @@ void after_fork_in_child() {
 
 }  // namespace
 
-void hold_locks_over_forks() { pthread_atfork(before_fork, let_go, after_fork_in_child); }
+void hold_locks_over_forks() {
+  static std::atomic_flag holds;
+  if (!holds.test_and_set()) pthread_atfork(before_fork, let_go, after_fork_in_child);
+}
 
 }  // namespace plimsoll::guard

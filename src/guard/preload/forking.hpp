@@ -47,8 +47,8 @@ class CallingMutex {
   int again_ = 0;  // the owner's
 };
 
-// From now on a fork waits until no other thread has one of the guard's locks. Of the one that is held while a context
-// is made it does not wait: the child has a new one. Called once.
+// From now on a fork waits until no other thread has one of the guard's locks. Of those that are held while a
+// context, or the accounts, are made it does not wait: the child has new ones.
 void hold_locks_over_forks();
 
 }  // namespace plimsoll::guard

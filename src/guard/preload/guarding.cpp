@@ -5,13 +5,41 @@
 #include <filesystem>
 #include <mutex>
 
+#include "forking.hpp"
+
 namespace plimsoll::guard {
 namespace {
 
 thread_local int own_work = 0;
 
-std::atomic<Accounts*> made_accounts = nullptr;
-std::atomic<Contexts*> made_contexts = nullptr;
+// Made by the first who asks, and never destroyed. Making it takes a while (drivers and the machine's ledger are
+// asked): a fork does not wait for that, and its child makes its own.
+template <class T>
+class MadeOnce {
+ public:
+  [[nodiscard]] T* if_there() const noexcept { return made_.load(std::memory_order_acquire); }
+  template <class Make>
+  [[nodiscard]] T& or_made(const Make& make) {
+    if (T* there = if_there()) return *there;
+    const std::lock_guard making(making_);
+    if (T* there = if_there()) return *there;
+    T* made = make();
+    const std::lock_guard showing(showing_);
+    made_.store(made, std::memory_order_release);
+    return *made;
+  }
+  // Between these two it does not come to be there.
+  void hold() { showing_.lock(); }
+  void let_go() { showing_.unlock(); }
+  void renew_in_child() noexcept { making_.renew_in_child(); }
+
+ private:
+  CallingMutex making_;
+  std::mutex showing_;
+  std::atomic<T*> made_ = nullptr;
+};
+constinit MadeOnce<Accounts> the_accounts;
+constinit MadeOnce<Contexts> the_contexts;
 
 std::string read_program_file() {
   std::error_code error;
@@ -42,26 +70,32 @@ const Settings& settings() {
 }
 
 Accounts& accounts() {
-  static auto* const the_accounts = [] {
-    auto* made = new Accounts(settings(), "guard: " + program_name());
-    made_accounts.store(made, std::memory_order_release);
-    return made;
-  }();
-  return *the_accounts;
+  return the_accounts.or_made([] { return new Accounts(settings(), "guard: " + program_name()); });
 }
 
-Accounts* accounts_if_there() noexcept { return made_accounts.load(std::memory_order_acquire); }
+Accounts* accounts_if_there() noexcept { return the_accounts.if_there(); }
 
 Contexts& contexts() {
-  static auto* const the_contexts = [] {
-    auto* made = new Contexts(settings(), accounts());
-    made_contexts.store(made, std::memory_order_release);
-    return made;
-  }();
-  return *the_contexts;
+  return the_contexts.or_made([] { return new Contexts(settings(), accounts()); });
 }
 
-Contexts* contexts_if_there() noexcept { return made_contexts.load(std::memory_order_acquire); }
+Contexts* contexts_if_there() noexcept { return the_contexts.if_there(); }
+
+void hold_making() {
+  (void)program_name();  // with which they are made: the child would wait for a thread that has begun to read it
+  the_contexts.hold();
+  the_accounts.hold();
+}
+
+void let_go_making() {
+  the_accounts.let_go();
+  the_contexts.let_go();
+}
+
+void renew_making_in_child() noexcept {
+  the_accounts.renew_in_child();
+  the_contexts.renew_in_child();
+}
 
 void note_engine(const Engine& engine, const std::string& why_not) {
   const std::lock_guard lock(known().mutex);

@@ -16,6 +16,10 @@ namespace plimsoll::guard {
 [[nodiscard]] Accounts* accounts_if_there() noexcept;  // null: nothing has been guarded so far
 [[nodiscard]] Contexts& contexts();
 [[nodiscard]] Contexts* contexts_if_there() noexcept;
+// Around a fork (see forking.hpp): between the first two neither of them comes to be there.
+void hold_making();
+void let_go_making();
+void renew_making_in_child() noexcept;
 
 // For the report.
 void note_engine(const Engine& engine, const std::string& why_not);

@@ -121,6 +121,7 @@ void begin_reports() {
 }
 
 void engine_was_met() {
+  hold_locks_over_forks();
   {
     const std::lock_guard lock(reports().mutex);
     if (reports().has_engine) return;
@@ -129,7 +130,6 @@ void engine_was_met() {
     if (const std::string& path = settings().report; !path.empty() && !reports().file.open(path))
       say(Weight::refusal, "the report '{}' cannot be written", path);
   }
-  hold_locks_over_forks();
   answer_signal();
 }
 

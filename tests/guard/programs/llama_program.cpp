@@ -14,7 +14,8 @@
 //   usr1                sends itself SIGUSR1 and waits for a moment
 //   fork                does what follows in a child, and waits for it
 //   fork-meanwhile      the same, while a context is being made by another thread
-//   forks=TIMES         children that free what there is and end, while another thread makes and frees contexts
+//   fork-at-first=FILE  the same, while the first model is loaded by another thread, and NVIDIA's library takes its
+//   time forks=TIMES         children that free what there is and end, while another thread makes and frees contexts
 //   free-memory         prints what the first accelerator says is free
 //   pause               waits for a line on its standard input
 //   close-all=FILE      closes every descriptor but the first three, and has FILE open under all their numbers
@@ -34,6 +35,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -68,16 +70,19 @@ std::vector<Opened> contexts;
 bool on_a_thread = false;
 bool frees_at_exit = false;
 
-// What the engine says of a context that it makes stops here, between these two.
+// A thread that makes a context, when the engine says something of it, or the first model stops between these two.
 std::atomic<bool> stops_when_told = false;
 std::atomic<bool> is_stopped = false;
 thread_local bool makes_context = false;
 
-void be_told(ggml_log_level, const char*, void*) {
-  if (!makes_context || !stops_when_told) return;
+void stop_here() {
   is_stopped = true;
   is_stopped.notify_all();
   stops_when_told.wait(true);
+}
+
+void be_told(ggml_log_level, const char*, void*) {
+  if (makes_context && stops_when_told) stop_here();
 }
 
 void load(const char* file, int layers) {
@@ -218,9 +223,10 @@ llama_context* make_quietly() {
 
 constexpr unsigned int kStandsStill = 120;  // seconds
 
-void fork_meanwhile() {
+// While another thread has stopped in the middle of something.
+void fork_while(const std::function<void()>& something) {
   stops_when_told = true;
-  std::thread maker([] { LLAMA(llama_free)(make_quietly()); });
+  std::thread maker(something);
   is_stopped.wait(false);
   std::fflush(stdout);
   const pid_t child = fork();
@@ -236,6 +242,19 @@ void fork_meanwhile() {
   maker.join();
   std::printf("child ended with %d\n", status);
   std::exit(0);
+}
+
+void fork_meanwhile() {
+  fork_while([] { LLAMA(llama_free)(make_quietly()); });
+}
+
+// The library is stops_nvml.cpp.
+void fork_at_first(const char* file) {
+  void* nvml = dlopen("libnvidia-ml.so.1", RTLD_NOW);
+  void* first_call = nvml == nullptr ? nullptr : dlsym(nvml, "stops_nvml_first_call");
+  if (first_call == nullptr) std::abort();
+  *static_cast<void (**)()>(first_call) = stop_here;
+  fork_while([file] { load(file, 0); });
 }
 
 // The children do not compute: the engine has locks of its own.
@@ -287,6 +306,7 @@ void obey(const char* word) {
   if (all == "free-at-exit") frees_at_exit = true;
   if (all == "fork") (void)fork_here();
   if (all == "fork-meanwhile") fork_meanwhile();
+  if (const char* file = after(word, "fork-at-first=")) fork_at_first(file);
   if (const char* times = after(word, "forks=")) fork_often(std::atoi(times));
   if (all == "free-memory") print_free_memory();
   if (all == "pause") pause_here();
