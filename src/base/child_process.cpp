@@ -14,6 +14,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -259,11 +260,24 @@ bool waits_for_errors(int errors, pid_t process) {
 
 }  // namespace
 
+// Reads what there is, once something comes; not where the time is over (negative: it never is) or `stop` is readable
+// first. False: no line will come any more.
+bool ChildProcess::read_more(int stop, int most_ms) {
+  std::array<pollfd, 3> files{{{.fd = from_, .events = POLLIN, .revents = 0},
+                               {.fd = errors_are_over_ ? -1 : errors_, .events = POLLIN, .revents = 0},
+                               {.fd = stop, .events = POLLIN, .revents = 0}}};
+  if (poll(files.data(), files.size(), most_ms) < 0) {
+    if (errno == EINTR) return true;
+    ::kill(pid_, SIGKILL);  // nothing can be read of it any more
+    return false;
+  }
+  if (files[2].revents != 0) return true;
+  if (files[1].revents != 0) errors_are_over_ = !read_into(errors_, stderr_);
+  return files[0].revents == 0 || read_into(from_, pending_);
+}
+
 std::optional<std::string> ChildProcess::read_line(const std::stop_token& stop) {
   const StopFile stop_file(stop);
-  std::array<pollfd, 3> files{{{.fd = from_, .events = POLLIN, .revents = 0},
-                               {.fd = errors_, .events = POLLIN, .revents = 0},
-                               {.fd = stop_file.file(), .events = POLLIN, .revents = 0}}};
   for (;;) {
     if (stop.stop_requested()) throw Error(ErrorCode::cancelled, "cancelled");
     if (const std::size_t end = pending_.find('\n'); end != std::string::npos) {
@@ -271,15 +285,19 @@ std::optional<std::string> ChildProcess::read_line(const std::stop_token& stop) 
       pending_.erase(0, end + 1);
       return line;
     }
-    if (poll(files.data(), files.size(), -1) < 0) {
-      if (errno == EINTR) continue;
-      ::kill(pid_, SIGKILL);  // nothing can be read of it any more
-      return std::nullopt;
-    }
-    if (stop.stop_requested()) continue;
-    if (files[1].revents != 0 && !read_into(errors_, stderr_)) files[1].fd = -1;
-    if (files[0].revents != 0 && !read_into(from_, pending_)) return std::nullopt;
+    if (!read_more(stop_file.file(), -1)) return std::nullopt;
   }
+}
+
+bool ChildProcess::line_comes_before(std::chrono::steady_clock::time_point then) {
+  using std::chrono::milliseconds;
+  constexpr milliseconds kMostAtOnce{60'000};
+  while (!pending_.contains('\n')) {
+    const auto left = std::chrono::ceil<milliseconds>(then - std::chrono::steady_clock::now());
+    if (left <= milliseconds::zero()) return false;
+    if (!read_more(-1, static_cast<int>(std::min(left, kMostAtOnce).count()))) return true;
+  }
+  return true;
 }
 
 int ChildProcess::take_socket() noexcept {

@@ -2,6 +2,7 @@
 #pragma once
 #include <sys/types.h>
 
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -40,6 +41,8 @@ class ChildProcess {
   // The next line, without its end; empty where the child ended before it wrote one. Throws Error{cancelled} as soon as
   // `stop` is requested.
   [[nodiscard]] std::optional<std::string> read_line(const std::stop_token& stop = {});
+  // Waits for what read_line() would wait for. False: neither a line nor the child's end came by then.
+  [[nodiscard]] bool line_comes_before(std::chrono::steady_clock::time_point then);
 
   // For a child that speaks otherwise than in lines, over its stdin: the other end of that, which is the caller's from
   // now on. What the child writes to its stdout is read by nobody. Once, in the place of lines.
@@ -62,6 +65,7 @@ class ChildProcess {
   void fork_child(const Ends& ends, const Serve& serve);
   void spawn_child(const Ends& ends, const std::vector<std::string>& program);
   void take(Ends& ends);
+  [[nodiscard]] bool read_more(int stop, int most_ms);
   [[nodiscard]] int wait() noexcept;
 
   mutable std::mutex mutex_;  // of the number, which may be another process's once it has been waited for
@@ -69,6 +73,7 @@ class ChildProcess {
   int to_ = -1;  // a socket: writing to a closed one is an error, not a signal
   int from_ = -1;
   int errors_ = -1;
+  bool errors_are_over_ = false;
   std::string pending_;  // read, after the last whole line
   std::string stderr_;
 };

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -14,7 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include <plimsoll/base/error.hpp>
-#include "base/deadline.hpp"
+#include "base/child_process.hpp"
 #include "base/error_names.hpp"
 #include "base/log.hpp"
 #include "device/rpc_servers.hpp"
@@ -178,14 +177,12 @@ bool DryRunProcess::asks_servers() const { return remote_.is_well() && !device::
 Json DryRunProcess::ask(const Json& question, const std::string& about) {
   start();
   child_->write_line(question.dump());
-  const Deadline long_for_people(kLong, [&about] {
+  const auto asked = std::chrono::steady_clock::now();
+  if (!child_->line_comes_before(asked + kLong))
     log::warn("plan", "the engine is still busy with what was asked about '{}' (a long context takes its time)", about);
-  });
-  std::optional<Deadline> deadline;
-  if (asks_servers()) deadline.emplace(kMostTime, [this] { child_->kill(); });
+  const bool is_too_late = asks_servers() && !child_->line_comes_before(asked + kMostTime);
+  if (is_too_late) child_->kill();
   const auto line = child_->read_line();
-  const bool is_too_late = deadline && deadline->has_passed();
-  deadline.reset();
   if (!line) throw_why_it_ended(about, is_too_late);
   Json reply = Json::parse(*line);
   if (reply.contains("error")) throw_error(reply.at("error"));

@@ -152,9 +152,8 @@ Bytes FreeCapacity::required(const std::vector<std::string>& names) const {
 void FreeCapacity::set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure) {
   const std::size_t index = index_of(model);
   auto& entries = models_[index].entries;
-  const auto found = std::ranges::find_if(entries, [&](const plan::Entry& entry) {
-    return entry.device == device && entry.stage == memory::Stage::runtime;
-  });
+  const auto found = std::ranges::find_if(
+      entries, [&](const plan::Entry& entry) { return entry.device == device && plan::is_backends_runtime(entry); });
   if (found != entries.end()) {
     found->bytes = figure.bytes;
     found->source = figure.source;

@@ -86,7 +86,7 @@ RuntimeFigures RuntimeMemory::figures(const std::vector<plan::ModelPlan>& plans)
       continue;
     }
     for (const plan::Entry& entry : model.entries) {
-      if (entry.stage != memory::Stage::runtime) continue;
+      if (!plan::is_backends_runtime(entry)) continue;
       const auto bound = lower_bounds_.find({model.name, entry.device});
       const Bytes figure = bound == lower_bounds_.end() ? entry.bytes : std::max(entry.bytes, bound->second);
       out.push_back({model.name,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <functional>
 
 #include "monitor/exposition.hpp"
@@ -166,6 +167,10 @@ void add_reloads(Exposition& out, const host::ReloadCounts& reloads) {
   out.family("plimsoll_fleet_last_reload_successful", "gauge",
              "0 where the fleet as it was read last was not taken over.");
   out.add({}, reloads.last_was_applied ? 1 : 0);
+  out.family("plimsoll_fleet_last_reload_success_timestamp_seconds", "gauge",
+             "When the fleet as it was read was taken over the last time.");
+  if (reloads.last_applied)
+    out.add({}, std::chrono::duration<double>(reloads.last_applied->time_since_epoch()).count());
 }
 
 void add_rest(Exposition& out, const Sample& sample, const Counters& counters) {
@@ -174,6 +179,8 @@ void add_rest(Exposition& out, const Sample& sample, const Counters& counters) {
   out.add({{"where", "disk"}}, sample.swapped_to_disk.value());
   out.family("plimsoll_swapped_conversations", "gauge", "How many conversations are swapped out.");
   out.add({}, sample.swapped_conversations);
+  out.family("plimsoll_kept_weights_bytes", "gauge", "Weights of models that have gone, kept in host memory.");
+  out.add({}, sample.kept_weights.value());
   out.family("plimsoll_events_dropped_total", "counter", "Events of the host's log that made way for newer ones.");
   out.add({}, sample.events_dropped);
   out.family("plimsoll_samples_total", "counter", "Samples that the monitor has taken.");

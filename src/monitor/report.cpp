@@ -107,6 +107,13 @@ Json model_json(const ModelSample& model, const Counters& counters, const host::
   return json;
 }
 
+Json reloads_json(const host::ReloadCounts& reloads) {
+  return {{"applied", reloads.applied},
+          {"refused", reloads.refused},
+          {"last_was_applied", reloads.last_was_applied},
+          {"last_applied", reloads.last_applied ? Json(utc_text(*reloads.last_applied)) : Json(nullptr)}};
+}
+
 Json alerts_json(const Counters& counters) {
   Json alerts = Json::object();
   for (const AlertKind kind : kAlertKinds) {
@@ -126,6 +133,8 @@ nlohmann::ordered_json to_json(const Sample& sample, const Counters& counters, c
             {{"conversations", sample.swapped_conversations},
              {"memory", sample.swapped_to_memory.value()},
              {"disk", sample.swapped_to_disk.value()}}},
+           {"kept_weights", sample.kept_weights.value()},
+           {"reloads", reloads_json(sample.reloads)},
            {"events_dropped", sample.events_dropped},
            {"samples", counters.samples},
            {"alerts", alerts_json(counters)},

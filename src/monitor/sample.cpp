@@ -76,6 +76,7 @@ Sample sample_of(Observed observed) {
              .swapped_conversations = observed.status.swapped_conversations,
              .swapped_to_memory = observed.status.swapped_to_memory,
              .swapped_to_disk = observed.status.swapped_to_disk,
+             .kept_weights = observed.status.kept_weights,
              .events_dropped = observed.status.events_dropped,
              .reloads = observed.status.reloads};
   std::map<std::string, OwnerSample> others;

@@ -68,6 +68,10 @@ std::vector<device::DeviceId> computing_devices(const dry_run::DryRun& dry_run) 
   return devices;
 }
 
+bool is_backends_runtime(const Entry& entry) noexcept {
+  return entry.stage == Stage::runtime && entry.buffer == entry.device.name();
+}
+
 ModelPlan lay_out(const Request& request, const dry_run::DryRun& dry_run,
                   const std::vector<std::pair<device::DeviceId, RuntimeFigure>>& runtime) {
   ModelPlan model{.name = request.name,
@@ -135,7 +139,8 @@ Bytes estimated_on(const device::DeviceId& device, const std::vector<ModelPlan>&
   Bytes sum;
   for (const ModelPlan& model : models) {
     for (const Entry& entry : model.entries) {
-      if (entry.charged && entry.device == device && entry.source == Source::estimated) sum += entry.bytes;
+      const bool is_measured_one_day = entry.source == Source::estimated && is_backends_runtime(entry);
+      if (entry.charged && entry.device == device && is_measured_one_day) sum += entry.bytes;
     }
   }
   return sum;

@@ -36,7 +36,9 @@ struct ModelPlan {
   std::string name;
   dry_run::DryRunRequest request;
   dry_run::DryRun dry_run;
-  std::vector<Entry> entries;  // the dry run's entries and one runtime entry per device that computes
+  // The dry run's entries, one runtime entry per device that computes, and what the model takes of the host beside them
+  // (cells_entry.hpp, process_entry.hpp).
+  std::vector<Entry> entries;
   std::string compute_group{};
   std::string weights_of{};         // as in its request
   std::optional<Error> unusable{};  // why nothing is known of it: it takes nothing here, and cannot be loaded so
@@ -69,7 +71,7 @@ struct DeviceVerdict {
   Bytes required;
   Bytes short_by;
   std::optional<Limit> limit;  // empty: it fits
-  Bytes estimated{};           // of what is required: rules of thumb
+  Bytes estimated{};           // of what is required: rules of thumb that a measurement may replace
   Bytes over_budget{};         // beyond what our budget leaves, whatever is free; see refusal.hpp
   // Of `required` and `estimated` what stands under this device's own name; the rest is of those that share its card.
   Bytes own_required{};
@@ -130,6 +132,9 @@ struct RuntimeFigure {
 
 // The devices that compute for this dry run: accelerators with charged entries, else the host.
 [[nodiscard]] std::vector<device::DeviceId> computing_devices(const dry_run::DryRun& dry_run);
+
+// Of the runtime stage: a backend's own, which a warm-up measures. The others are the host's.
+[[nodiscard]] bool is_backends_runtime(const Entry& entry) noexcept;
 
 // Compute bytes of one compute group's models, by device and buffer type: of each, the largest model's. Pure.
 [[nodiscard]] std::map<std::pair<device::DeviceId, std::string>, Bytes> compute_buffers_of(

@@ -15,6 +15,7 @@
 #include "plan/others.hpp"
 #include "plan/runtime_floor.hpp"
 
+#include "cells_entry.hpp"
 #include "placement.hpp"
 #include "runtime_estimate.hpp"
 #include "search.hpp"
@@ -125,6 +126,7 @@ ModelPlan Planner::plan_model(Request request, const std::vector<DeviceState>& s
   for (const device::DeviceId& device : computing_devices(answer))
     runtime.emplace_back(device, runtime_of(device, answer, given, options.machine));
   ModelPlan plan = lay_out(request, answer, runtime);
+  add_cells(plan);
   plan.files = files;
   return plan;
 }
@@ -284,6 +286,8 @@ void Planner::explain(Plan& plan) const {
         why = "measured at an earlier warm-up on this device, driver and engine";
       else if (entry.source == Source::given)
         why = "as it was given (--runtime)";
+      else if (!is_backends_runtime(entry))
+        why = "a rule of thumb for what the engine writes down of the cells of the KV cache; no warm-up measures it";
       else
         why = "a rule of thumb for this backend until a warm-up has measured it";
       plan.explanation.push_back(fmt::format("{}: {} of {} on {} ({}): {}", model.name, format_bytes(entry.bytes),

@@ -13,7 +13,9 @@ namespace {
 constexpr std::uint64_t kBytesOfCell = 148;
 constexpr std::uint64_t kCommonCells = 16384;
 
-Bytes cells_of(const dry_run::DryRun& dry_run) {
+}  // namespace
+
+Bytes estimated_cells(const dry_run::DryRun& dry_run) {
   const std::uint64_t cells = std::max<std::uint64_t>(dry_run.context.n_ctx, kCommonCells) - kCommonCells;
   const bool has_cells = !dry_run.model.is_recurrent &&
                          std::ranges::contains(dry_run.entries, memory::Stage::kv_cache, &dry_run::BufferEntry::stage);
@@ -21,14 +23,12 @@ Bytes cells_of(const dry_run::DryRun& dry_run) {
   return has_cells ? Bytes{cells * caches * kBytesOfCell} : Bytes{};
 }
 
-}  // namespace
-
 Bytes estimated_runtime(const device::DeviceInfo& device, const dry_run::DryRun& dry_run) {
   // The host's own: thread stacks, the CPU backend's work buffer, which grows with the micro-batch and the widest row,
   // and the vocabulary. measured 2026-11, llama.cpp 0.7.0: below this for 131 small architectures; a model of 374 M
   // parameters with 32,000 words took 15 MiB when it was loaded.
   if (device.id.is_host()) {
-    return 8_MiB + cells_of(dry_run) +
+    return 8_MiB + estimated_cells(dry_run) +
            Bytes{std::uint64_t{dry_run.context.n_ubatch} * static_cast<std::uint64_t>(dry_run.model.n_embd) * 8} +
            Bytes{static_cast<std::uint64_t>(std::max(0, dry_run.model.n_vocab)) * 640};
   }

@@ -110,7 +110,7 @@ void Instance::keep_warm_up(plan::Store* store) const {
 
 Bytes Instance::planned_runtime(const device::DeviceId& device) const {
   const auto planned = std::ranges::find_if(plan_.entries, [&](const plan::Entry& entry) {
-    return entry.device == device && entry.stage == memory::Stage::runtime;
+    return entry.device == device && plan::is_backends_runtime(entry);
   });
   return planned == plan_.entries.end() ? Bytes{} : planned->bytes;
 }

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <string>
@@ -82,6 +83,23 @@ TEST(ChildProcessTest, AnswersLineByLine) {
   child.write_line(std::string(300'000, 'x'));  // more than a pipe holds
   EXPECT_EQ(child.read_line(), "one");
   EXPECT_EQ(child.read_line(), std::string(300'000, 'x'));
+}
+
+TEST(ChildProcessTest, ALineIsWaitedForNoLongerThanWasSaid) {
+  using std::chrono::steady_clock;
+  const Beside beside;
+  ChildProcess child(kEcho);
+  EXPECT_FALSE(child.line_comes_before(steady_clock::now()));
+  EXPECT_FALSE(child.line_comes_before(steady_clock::now() + std::chrono::milliseconds(20)));
+  child.write_line("one");
+  child.write_line("two");
+  EXPECT_TRUE(child.line_comes_before(steady_clock::time_point::max()));
+  EXPECT_EQ(child.read_line(), "one");
+  EXPECT_TRUE(child.line_comes_before(steady_clock::time_point::max()));
+  EXPECT_EQ(child.read_line(), "two");
+  child.write_line("end");
+  EXPECT_TRUE(child.line_comes_before(steady_clock::time_point::max()));
+  EXPECT_EQ(child.read_line(), std::nullopt);
 }
 
 // The whole process's answer to SIGPIPE belongs to its program; other threads write to sockets meanwhile.

@@ -43,6 +43,7 @@ class Limits(unittest.TestCase):
         self.assertRegex(" ".join(body["error"]["plan"]["alternatives"][0]["flags"]), "-c ")
         status, refused = server.post("/plimsoll/v1/models/large/load")
         self.assertEqual((status, refused["code"], refused["plan"]["verdict"]), (507, "over_budget", "refused"))
+        self.assertIsInstance(refused["plan"]["alternatives"][0]["flags"], list)
         self.assertEqual(server.post("/v1/completions", {"model": "small", "prompt": "x", "max_tokens": 1})[0], 200)
         self.assertRegex(server.log_text(), "'large' is going to be refused: .* needed on CPU")
         self.assertRegex(server.log_text(), "'large' would fit with -c ")

@@ -174,6 +174,10 @@ class ByRequest(Fleet):
         text = self.server.get("/metrics")[1]
         self.assertIn('plimsoll_fleet_reloads_total{result="applied"} 3', text)
         self.assertIn("plimsoll_fleet_last_reload_successful 1", text)
+        self.assertRegex(text, "plimsoll_fleet_last_reload_success_timestamp_seconds [0-9]")
+        reloads = self.server.get("/plimsoll/v1/status")[1]["reloads"]
+        self.assertEqual((reloads["applied"], reloads["last_was_applied"]), (3, True))
+        self.assertIsNotNone(reloads["last_applied"])
         self.assertIn("the fleet was read again", self.server.log_text())
 
     def test_what_is_wrong_changes_nothing_and_is_said_with_its_place(self):

@@ -73,8 +73,12 @@ inline Observed observed() {
                 .swapped_conversations = 2,
                 .swapped_to_memory = 1_MiB,
                 .swapped_to_disk = 5_MiB,
-                .kept_weights = {},
-                .events_dropped = 7};
+                .kept_weights = 96_MiB,
+                .events_dropped = 7,
+                .reloads = {.applied = 2,
+                            .refused = 1,
+                            .last_was_applied = false,
+                            .last_applied = out.at - std::chrono::milliseconds(59'750)}};
   out.entries = {entry("backends", Stage::runtime, "", Bytes{}, 400_MiB),
                  entry("chat", Stage::weights, "Vulkan0", 1_GiB, 1_GiB),
                  entry("chat", Stage::kv_cache, "Vulkan0", 512_MiB, 512_MiB),

@@ -69,6 +69,7 @@ struct Sample {
   std::size_t swapped_conversations = 0;
   Bytes swapped_to_memory;  // as the ledger has it under the owner "swap"
   Bytes swapped_to_disk;
+  Bytes kept_weights;  // of models that have gone: under the owner "kept", or under their own names
   std::uint64_t events_dropped = 0;
   host::ReloadCounts reloads{};
 };

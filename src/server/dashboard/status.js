@@ -11,7 +11,8 @@ function render() {
   const ready = status.models.filter((model) => model.state === 'ready').length;
   const swap = status.swap;
   setText(byId('summary'), `${ready} of ${plural(status.models.length, 'model')} ready` +
-    (swap.conversations > 0 ? ` · ${plural(swap.conversations, 'conversation')} swapped out: ${formatBytes(swap.memory)} in memory, ${formatBytes(swap.disk)} on disk` : ''));
+    (swap.conversations > 0 ? ` · ${plural(swap.conversations, 'conversation')} swapped out: ${formatBytes(swap.memory)} in memory, ${formatBytes(swap.disk)} on disk` : '') +
+    (status.kept_weights > 0 ? ` · weights kept: ${formatBytes(status.kept_weights)}` : ''));
   const alerts = Object.entries(status.alerts).filter(([, count]) => count > 0).map(([kind, count]) => `${kind.replace('_', ' ')} ${count}`);
   setText(byId('alerts'), (alerts.length ? `alerts so far: ${alerts.join(', ')}` : 'no alerts so far') + (status.events_dropped ? ` · ${status.events_dropped} events dropped` : ''));
   setText(byId('as-of'), `Read at ${formatTime(status.at)}, sample ${grouped(status.samples)}.`);

@@ -3,6 +3,9 @@
 
     mock_server.py [--port 8099] [--key SECRET] [--verbose]
 
+For whoever works on the page: it is looked at in a browser without a model, and dashboard_test.mjs runs against it, too. mock_test.py holds
+its answers against the description of the server's.
+
 Two cards, the host with a small budget and a device no probe knows; five models, one with an unpleasant name, one that never fits. No memory
 is planned or taken. Ends with its parent's SIGTERM.
 """
@@ -136,7 +139,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             model.pinned = body["pinned"]
         else:
             return self.fail(400, "invalid_request", "load, unload, or pin with {\"pinned\": true|false}")
-        return self.answer_json({"name": name, "state": model.state, "pinned": model.pinned})
+        return self.answer_json({"schema": "plimsoll.model/1", "name": name, "state": model.state, "pinned": model.pinned})
 
     def chat(self, body: dict) -> None:
         model = self.world.models.get(body.get("model"))

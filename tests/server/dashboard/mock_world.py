@@ -183,7 +183,8 @@ class World:
                        "memory": memory(held, held, held), "mapped": {}}
                       for name, held in OTHERS.items()]
             return {"schema": "plimsoll.status/1", "at": stamp(time.time()), "waiting": sum(m.waiting for m in self.models.values()),
-                    "swap": {"conversations": 2, "memory": 18 * MIB, "disk": 5 * MIB}, "events_dropped": 0, "samples": self.samples,
+                    "swap": {"conversations": 2, "memory": 18 * MIB, "disk": 5 * MIB}, "kept_weights": 0,
+                    "reloads": {"applied": 0, "refused": 0, "last_was_applied": True, "last_applied": None}, "events_dropped": 0, "samples": self.samples,
                     "alerts": dict(self.alerts), "devices": self.devices(), "models": models, "others": others}
 
     def machine(self) -> dict:
