@@ -190,19 +190,44 @@ TEST(FieldsTest, StopStrings) {
   expect_problem("stop", "1024 bytes at most", [&] { return read(Json::array({"a", too_long}).dump().c_str()); });
 }
 
+TextRequest with_format(const char* format) {
+  TextRequest request;
+  read_format(Json::parse(format), "f", request);
+  return request;
+}
+
+Json schema_in(const char* format) { return with_format(format).schema; }
+
 TEST(FieldsTest, Formats) {
-  EXPECT_TRUE(read_format(Json::parse(R"({"type": "text"})"), "f").is_null());
-  EXPECT_EQ(read_format(Json::parse(R"({"type": "json_object"})"), "f"), Json::parse(R"({"type": "object"})"));
-  const Json nested = Json::parse(R"({"type": "json_schema", "json_schema": {"name": "x", "schema": {"a": 1}}})");
-  EXPECT_EQ(read_format(nested, "f"), Json::parse(R"({"a": 1})"));
-  EXPECT_EQ(read_format(Json::parse(R"({"type": "json_schema", "name": "x", "schema": {"a": 1}})"), "f"),
-            Json::parse(R"({"a": 1})"));
-  EXPECT_TRUE(read_format(Json::object(), "f").is_null());
-  EXPECT_TRUE(read_format(Json::parse(R"({"type": null})"), "f").is_null());
-  EXPECT_EQ(read_format(Json::parse(R"({"json_schema": {"schema": {"a": 1}}})"), "f"), Json::parse(R"({"a": 1})"));
-  expect_problem("f.type", "must be", [] { return read_format(Json::parse(R"({"type": "xml"})"), "f"); });
+  EXPECT_TRUE(schema_in(R"({"type": "text"})").is_null());
+  EXPECT_EQ(schema_in(R"({"type": "json_object"})"), Json::parse(R"({"type": "object"})"));
+  const Json wanted = Json::parse(R"({"a": 1})");
+  for (const char* format :
+       {R"({"type": "json_schema", "json_schema": {"name": "x", "schema": {"a": 1}}})",
+        R"({"type": "json_schema", "json_schema": {"name": "x", "value": {"a": 1}}})",
+        R"({"type": "json_schema", "name": "x", "schema": {"a": 1}})", R"({"json_schema": {"schema": {"a": 1}}})"})
+    EXPECT_EQ(schema_in(format), wanted) << format;
+  EXPECT_TRUE(schema_in("{}").is_null());
+  EXPECT_TRUE(schema_in(R"({"type": null})").is_null());
+  expect_problem("f.type", "must be", [] { return schema_in(R"({"type": "xml"})"); });
   expect_problem("f.json_schema.schema", "is missing",
-                 [] { return read_format(Json::parse(R"({"type": "json_schema", "json_schema": {}})"), "f"); });
+                 [] { return schema_in(R"({"type": "json_schema", "json_schema": {}})"); });
+}
+
+TEST(FieldsTest, FormatsThatAreNoJson) {
+  const std::string pattern = with_format(R"({"type": "regex", "pattern": "[ab]{2}"})").sampling.grammar;
+  EXPECT_TRUE(pattern.starts_with("root ::= ")) << pattern;
+  for (const char* format : {R"({"type": "regex", "regex": "[ab]{2}"})", R"({"type": "regex", "value": "[ab]{2}"})"})
+    EXPECT_EQ(with_format(format).sampling.grammar, pattern) << format;
+  for (const char* format :
+       {R"({"type": "grammar", "grammar": "root ::= \"a\""})", R"({"type": "ebnf", "ebnf": "root ::= \"a\""})",
+        R"({"type": "gbnf", "value": "root ::= \"a\""})"}) {
+    EXPECT_EQ(with_format(format).sampling.grammar, "root ::= \"a\"") << format;
+    EXPECT_TRUE(schema_in(format).is_null());
+  }
+  expect_problem("f.regex", "is missing", [] { return schema_in(R"({"type": "regex"})"); });
+  expect_problem("f.pattern", "cannot be followed", [] { return schema_in(R"({"type": "regex", "pattern": "("})"); });
+  expect_problem("f.value", "must be a string", [] { return schema_in(R"({"type": "grammar", "value": 1})"); });
 }
 
 TEST(FieldsTest, ToolChoices) {
