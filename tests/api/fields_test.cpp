@@ -127,11 +127,22 @@ TEST(FieldsTest, Sampling) {
   EXPECT_TRUE(request.sampling.ignore_eos);
 }
 
+// Beyond OpenAI's 2 as well, as local servers do.
+TEST(FieldsTest, PenaltiesAreTakenAsTheyAre) {
+  const Json json = Json::parse(R"({"frequency_penalty": 3.5, "presence_penalty": -20})");
+  Fields fields(json);
+  TextRequest request;
+  read_sampling(fields, request);
+  EXPECT_EQ(request.sampling.penalty_frequency, 3.5F);
+  EXPECT_EQ(request.sampling.penalty_presence, -20.0F);
+}
+
 TEST(FieldsTest, SamplingOutOfRange) {
   const std::map<std::string, std::vector<std::string>> wrong{
       {"temperature", {"-0.1", "101", "\"hot\""}},
       {"top_p", {"-1", "1.5"}},
-      {"frequency_penalty", {"3", "-3"}},
+      {"frequency_penalty", {"\"3\"", "1e300"}},
+      {"presence_penalty", {"[]", "-1e300"}},
       {"seed", {"0.5", "\"1\""}},
       {"logit_bias", {"1", "[1]", "[[1]]", R"({"1": 101})", R"({"-1": 1})", R"({"1": "x"})", R"({"99999999999": 1})"}},
       {"samplers", {"1", R"(["top_k", "hat"])", "\"kq\"", "[1]"}},
