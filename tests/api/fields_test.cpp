@@ -195,10 +195,12 @@ TEST(FieldsTest, StopStrings) {
   EXPECT_EQ(read(R"(["a", null])"), (std::vector<std::string>{"a"}));
   expect_problem("stop", "must be a string or a list", [&] { return read("[1]"); });
   expect_problem("stop", "may hold", [&] { return read(Json(std::vector<std::string>(65, "a")).dump().c_str()); });
-  EXPECT_EQ(read(Json(std::string(1024, 'a')).dump().c_str()).size(), 1U);
-  const Json too_long(std::string(1025, 'a'));
-  expect_problem("stop", "1024 bytes at most", [&] { return read(too_long.dump().c_str()); });
-  expect_problem("stop", "1024 bytes at most", [&] { return read(Json::array({"a", too_long}).dump().c_str()); });
+  EXPECT_EQ(read(Json(std::string(kMostStopBytes, 'a')).dump().c_str()).size(), 1U);
+  const Json too_long(std::string(kMostStopBytes + 1, 'a'));
+  expect_problem("stop", "65536 bytes at most", [&] { return read(too_long.dump().c_str()); });
+  const std::string half(kMostStopBytes / 2, 'a');
+  EXPECT_EQ(read(Json::array({half, half}).dump().c_str()).size(), 2U);
+  expect_problem("stop", "all strings together", [&] { return read(Json::array({half, half, "a"}).dump().c_str()); });
 }
 
 TextRequest with_format(const char* format) {
