@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <optional>
 
 #include <plimsoll/base/error.hpp>
@@ -107,30 +108,48 @@ void read_structured_outputs(Fields& fields, TextRequest& request) {
   inner.pass_over_unknown();
 }
 
-}  // namespace
+// Where the text of a form stands: the first of `keys` that is there.
+const char* key_of(Fields& fields, std::initializer_list<const char*> keys) {
+  for (const char* key : keys) {
+    if (fields.find(key) != nullptr) return key;
+  }
+  fields.fail(*keys.begin(), "is missing");
+}
 
-Json read_format(const Json& format, const std::string& path) {
-  Fields fields(format, path);
-  const std::string type = fields.text("type").value_or(fields.find("json_schema") != nullptr ? "json_schema" : "text");
-  if (type == "text") return nullptr;
+Json schema_of(Fields& fields, const std::string& type) {
   if (type == "json_object" || type == "json") {
     for (const char* key : {"schema", "value"}) {  // as llama-server takes it, and as TGI does
       if (const Json* schema = fields.find(key)) return *schema;
     }
     return any_object();
   }
-  if (type != "json_schema") fields.fail("type", "must be 'text', 'json_object' or 'json_schema'");
+  if (type != "json_schema") fields.fail("type", "must be 'text', 'json_object', 'json_schema', 'regex' or 'grammar'");
   if (const Json* nested = fields.find("json_schema")) {
     Fields inner(*nested, fields.path_of("json_schema"));
-    return inner.need("schema");
+    // TGI's has its schema in 'value'.
+    return inner.need(inner.find("schema") == nullptr && inner.find("value") != nullptr ? "value" : "schema");
   }
   return fields.need("schema");
+}
+
+}  // namespace
+
+void read_format(const Json& format, const std::string& path, TextRequest& request) {
+  Fields fields(format, path);
+  const std::string type = fields.text("type").value_or(fields.find("json_schema") != nullptr ? "json_schema" : "text");
+  if (type == "text") return;
+  FormReader reader(fields, request);
+  // Of Together and TensorRT-LLM, TGI and Fireworks.
+  if (type == "regex") return reader.regex(key_of(fields, {"regex", "pattern", "value"}));
+  if (type == "grammar" || type == "ebnf" || type == "gbnf")
+    return reader.gbnf(key_of(fields, {"grammar", "ebnf", "gbnf", "value"}));
+  request.schema = schema_of(fields, type);
 }
 
 void read_form(Fields& fields, TextRequest& request) {
   FormReader reader(fields, request);
   if (const Json* format = fields.find("response_format"))
-    request.schema = read_format(*format, fields.path_of("response_format"));
+    read_format(*format, fields.path_of("response_format"), request);
   reader.schema("json_schema");
   reader.schema("guided_json");
   reader.format();
@@ -138,6 +157,8 @@ void read_form(Fields& fields, TextRequest& request) {
   reader.gbnf("guided_grammar");
   reader.choice("guided_choice");
   reader.regex("guided_regex");
+  reader.regex("regex");  // SGLang's names
+  reader.gbnf("ebnf");
   read_structured_outputs(fields, request);
 }
 

@@ -212,7 +212,7 @@ void read_output(Fields& fields, TextRequest& request, ChatPrompt& chat) {
   const Json* output = fields.find("output_config");
   if (output == nullptr) return;
   Fields inner(*output, "output_config");
-  if (const Json* format = inner.find("format")) request.schema = read_format(*format, inner.path_of("format"));
+  if (const Json* format = inner.find("format")) read_format(*format, inner.path_of("format"), request);
   if (const auto effort = inner.text("effort")) chat.template_values = thinking_values(*effort);
   inner.pass_over_unknown();
 }

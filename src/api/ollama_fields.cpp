@@ -49,8 +49,8 @@ void read_sampling_options(Fields& options, TextRequest& request) {
   reader.number(&Params::typical_p, "typical_p", 0, 1);
   reader.number(&Params::penalty_repeat, "repeat_penalty", 0, 100);
   reader.number(&Params::penalty_last_n, "repeat_last_n", -1, kAnything);
-  reader.number(&Params::penalty_presence, "presence_penalty", -100, 100);
-  reader.number(&Params::penalty_frequency, "frequency_penalty", -100, 100);
+  reader.number(&Params::penalty_presence, "presence_penalty", -kAnything, kAnything);
+  reader.number(&Params::penalty_frequency, "frequency_penalty", -kAnything, kAnything);
   reader.number(&Params::mirostat, "mirostat", 0, 2);
   reader.number(&Params::mirostat_tau, "mirostat_tau", 0, 100);
   reader.number(&Params::mirostat_eta, "mirostat_eta", 0, 100);

@@ -140,7 +140,7 @@ void read_text(Fields& fields, TextRequest& request) {
   const Json* text = fields.find("text");
   if (text == nullptr) return;
   Fields inner(*text, "text");
-  if (const Json* format = inner.find("format")) request.schema = read_format(*format, inner.path_of("format"));
+  if (const Json* format = inner.find("format")) read_format(*format, inner.path_of("format"), request);
   inner.pass_over("verbosity", "models are not told", "medium");
   inner.pass_over_unknown();
 }

@@ -178,8 +178,8 @@ void read_sampling(Fields& fields, TextRequest& request) {
   reader.greedy();
   reader.number(&Params::temperature, "temperature", 0, 100);
   reader.number(&Params::top_p, "top_p", 0, 1);
-  reader.number(&Params::penalty_frequency, "frequency_penalty", -2, 2);
-  reader.number(&Params::penalty_presence, "presence_penalty", -2, 2);
+  reader.number(&Params::penalty_frequency, "frequency_penalty", -kAnything, kAnything);
+  reader.number(&Params::penalty_presence, "presence_penalty", -kAnything, kAnything);
   reader.number(&Params::top_k, "top_k", -1, 1e6);
   reader.number(&Params::min_p, "min_p", 0, 1);
   reader.number(&Params::typical_p, "typical_p", 0, 1, {"typ_p"});

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
+#include <ranges>
 
 #include "api/unknown_fields.hpp"
 
@@ -19,8 +21,9 @@ void add_stop_strings(Fields& fields, const char* key, std::vector<std::string>&
   if (value == nullptr) return;
   const auto add = [&](const Json& text) {
     stops.push_back(text.get<std::string>());
-    if (stops.back().size() > kLongestStopString)
-      fields.fail(key, fmt::format("may hold strings of {} bytes at most", kLongestStopString));
+    const auto sizes = stops | std::views::transform([](const std::string& one) { return one.size(); });
+    if (std::ranges::fold_left(sizes, std::size_t{0}, std::plus{}) > kMostStopBytes)
+      fields.fail(key, fmt::format("may hold {} bytes at most, all strings together", kMostStopBytes));
   };
   if (value->is_string()) return add(*value);
   if (!value->is_array()) fields.fail(key, "must be a string or a list of strings");

@@ -99,7 +99,7 @@ struct TextRequest {
 inline constexpr std::int32_t kMostAnswers = 128;
 inline constexpr std::size_t kMostPrompts = 256;
 inline constexpr std::size_t kMostStopStrings = 64;
-inline constexpr std::size_t kLongestStopString = 1024;  // bytes: each answer holds its own
+inline constexpr std::size_t kMostStopBytes = 65'536;    // of all together: each answer holds its own
 inline constexpr std::size_t kMostNamedTokens = 16'384;  // biased, or ends of the answer: each answer has a copy
 inline constexpr std::size_t kMostSamplers = 32;
 inline constexpr std::size_t kMostBreakers = 64;  // the engine looks through the whole vocabulary for each

@@ -5,10 +5,10 @@
 
 namespace plimsoll::run {
 
-KeywordFilter::KeywordFilter(std::vector<std::string> keywords, Takes takes)
-    : keywords_(std::move(keywords)), takes_(takes) {
-  std::erase(keywords_, std::string{});
-  for (const std::string& word : keywords_) longest_ = std::max(longest_, word.size());
+KeywordFilter::KeywordFilter(std::vector<std::string> keywords, Takes takes) : takes_(takes) {
+  for (std::string& word : keywords) {
+    if (!word.empty()) words_.push_back({.match = StopMatch(std::move(word))});
+  }
 }
 
 std::string KeywordFilter::push(std::string_view piece) {
@@ -20,32 +20,54 @@ std::string KeywordFilter::push(std::string_view piece) {
 
 std::string KeywordFilter::finish() {
   std::string rest = filter(false);
-  rest += held_;
-  held_.clear();
-  pieces_.clear();
+  rest += take_front(size());
+  drop_taken();
+  for (Word& word : words_) word.match.begin_within(0);
   return rest;
 }
 
-KeywordFilter::Match KeywordFilter::find(std::vector<std::size_t>& next) const {
+void KeywordFilter::look_for(Word& word) const {
+  if (word.next != std::string::npos && word.next >= taken_) return;
+  word.next = std::string::npos;
+  while (const auto end = word.match.read(std::string_view(held_).substr(word.read))) {
+    word.read += *end;
+    const std::size_t begin = word.read - word.match.string().size();
+    if (begin < taken_) continue;
+    word.next = begin;
+    return;
+  }
+  word.read = held_.size();
+}
+
+KeywordFilter::Match KeywordFilter::find() {
   Match first{.at = std::string::npos, .size = 0};
-  for (std::size_t i = 0; i < keywords_.size(); ++i) {
-    const std::string& word = keywords_[i];
-    if (next[i] < taken_) next[i] = held_.find(word, taken_);
-    if (next[i] == std::string::npos) continue;
-    const std::size_t at = next[i] - taken_;
-    if (at < first.at || (at == first.at && word.size() > first.size)) first = {.at = at, .size = word.size()};
+  for (Word& word : words_) {
+    look_for(word);
+    if (word.next == std::string::npos) continue;
+    const std::size_t at = word.next - taken_;
+    const std::size_t size = word.match.string().size();
+    if (at < first.at || (at == first.at && size > first.size)) first = {.at = at, .size = size};
   }
   return first;
 }
 
-std::size_t KeywordFilter::unfinished(std::size_t up_to) const {
-  // A word that began earlier would be there in full.
-  for (std::size_t at = size() < longest_ ? 0 : size() - longest_ + 1; at < up_to; ++at) {
-    const std::string_view rest = std::string_view(held_).substr(taken_ + at);
-    const auto begins = [&](const std::string& word) { return word.size() > rest.size() && word.starts_with(rest); };
-    if (std::ranges::any_of(keywords_, begins)) return at;
+// Of a word that comes in full: what begins where the first one comes, or before, is too long to be its beginning.
+std::size_t KeywordFilter::unfinished(std::size_t up_to) {
+  for (Word& word : words_) {
+    if (word.next != std::string::npos) continue;
+    word.match.begin_within(size());
+    if (word.match.begun() > 0) up_to = std::min(up_to, size() - word.match.begun());
   }
   return up_to;
+}
+
+std::size_t KeywordFilter::whole_pieces(std::size_t bytes) const {
+  std::size_t whole = 0;
+  for (const std::size_t piece : pieces_) {
+    if (whole + piece > bytes) break;
+    whole += piece;
+  }
+  return whole;
 }
 
 std::string KeywordFilter::take_front(std::size_t bytes) {
@@ -60,29 +82,29 @@ std::string KeywordFilter::take_front(std::size_t bytes) {
   return front;
 }
 
+// Moves less than was taken.
+void KeywordFilter::drop_taken() {
+  if (taken_ < size()) return;
+  held_.erase(0, taken_);
+  for (Word& word : words_) {
+    word.read -= taken_;
+    if (word.next != std::string::npos) word.next -= taken_;
+  }
+  taken_ = 0;
+}
+
 std::string KeywordFilter::filter(bool more_may_come) {
   std::string shown;
-  std::vector<std::size_t> next;
-  for (const std::string& word : keywords_) next.push_back(held_.find(word));
   while (true) {
-    const Match match = find(next);
+    const Match match = find();
     const bool found = match.at != std::string::npos;
     // A word that has begun before the match's end, at its place or before it, may still become the one to take.
-    const std::size_t sure = found ? match.at : size();
-    const std::size_t open = more_may_come ? unfinished(found ? match.at + 1 : size()) : sure;
-    const bool wait = more_may_come && open < (found ? match.at + 1 : size());
-    if (!found || wait) {
-      std::size_t end = wait ? open : sure;
-      if (takes_ == Takes::pieces && end < size()) {  // a piece goes whole or not at all
-        std::size_t whole = 0;
-        for (const std::size_t piece : pieces_) {
-          if (whole + piece > end) break;
-          whole += piece;
-        }
-        end = whole;
-      }
-      shown += take_front(end);
-      held_.erase(0, std::exchange(taken_, 0));
+    const std::size_t sure = found ? match.at + 1 : size();
+    const std::size_t open = more_may_come ? unfinished(sure) : sure;
+    if (!found || open < sure) {
+      // A piece goes whole or not at all.
+      shown += take_front(takes_ == Takes::pieces && open < size() ? whole_pieces(open) : open);
+      drop_taken();
       return shown;
     }
     std::size_t begin = match.at;

@@ -6,12 +6,13 @@
 #include <string_view>
 #include <vector>
 
+#include "run/stop_match.hpp"
 #include "run/text_filter.hpp"
 
 namespace plimsoll::run {
 
 // Of two words that begin at one place the longer goes. Holds back what may still become a word: less than the longest.
-// However much comes at once, each word is looked for in it once. One thread.
+// Each byte is read once for each word, however much comes at once and however long the words are. One thread.
 class KeywordFilter : public TextFilter {
  public:
   enum class Takes {
@@ -30,18 +31,25 @@ class KeywordFilter : public TextFilter {
     std::size_t at = 0;
     std::size_t size = 0;
   };
-  // Places count from the first byte that is not taken. `next`: where each word comes next in held_, as far as known.
-  [[nodiscard]] Match find(std::vector<std::size_t>& next) const;  // the first, the longest there; at npos: none
-  [[nodiscard]] std::size_t unfinished(std::size_t up_to) const;   // where a word may have begun, up_to where none
+  struct Word {
+    StopMatch match;
+    std::size_t read = 0;                  // bytes of held_
+    std::size_t next = std::string::npos;  // where it comes next in held_, as far as that is read
+  };
+  void look_for(Word& word) const;  // on from where it was found last, where that is taken
+  // Places count from the first byte that is not taken.
+  [[nodiscard]] Match find();                                       // the first, the longest there; at npos: none
+  [[nodiscard]] std::size_t unfinished(std::size_t up_to);          // where a word may have begun, up_to where none
+  [[nodiscard]] std::size_t whole_pieces(std::size_t bytes) const;  // no more than so many bytes of them
   [[nodiscard]] std::size_t size() const noexcept { return held_.size() - taken_; }
   [[nodiscard]] std::string take_front(std::size_t bytes);
+  void drop_taken();
   [[nodiscard]] std::string filter(bool more_may_come);
 
-  std::vector<std::string> keywords_;
+  std::vector<Word> words_;
   Takes takes_;
-  std::size_t longest_ = 0;  // word
   std::string held_;
-  std::size_t taken_ = 0;           // bytes of held_, while it is filtered
+  std::size_t taken_ = 0;           // bytes of held_
   std::deque<std::size_t> pieces_;  // bytes of each piece in the rest of it
 };
 

@@ -14,6 +14,10 @@ void StopMatch::add(char next) {
   ++begun_;
 }
 
+void StopMatch::begin_within(std::size_t bytes) {
+  while (begun_ > bytes) begun_ = borders_[begun_ - 1];
+}
+
 std::optional<std::size_t> StopMatch::read(std::string_view piece) {
   for (std::size_t i = 0; i < piece.size(); ++i) {
     add(piece[i]);

@@ -1,4 +1,4 @@
-// StopMatch: where a stop string begins or ends in text that comes piece by piece.
+// StopMatch: where a string begins or ends in text that comes piece by piece.
 #pragma once
 #include <cstddef>
 #include <optional>
@@ -17,6 +17,8 @@ class StopMatch {
   [[nodiscard]] std::optional<std::size_t> read(std::string_view piece);
   // How much of a string the end of what was read is.
   [[nodiscard]] std::size_t begun() const noexcept { return begun_; }
+  // What was read before the last so many bytes belongs to no string any more.
+  void begin_within(std::size_t bytes);
   [[nodiscard]] const std::string& string() const noexcept { return stop_; }
 
  private:

@@ -14,7 +14,7 @@ AnswerScheduler::AnswerScheduler(const ServerContext& server, std::string owner,
                                  const std::vector<Token>& first_prompt, GivingWay giving_way)
     : server_(server), owner_(std::move(owner)), rules_(std::move(rules)), giving_way_(std::move(giving_way)) {
   slots_.push_back(std::make_unique<TextSlot>(server_, owner_, std::move(lease), rules_));
-  cached_at_first_ = slots_.front()->begin_with(first_prompt);
+  cached_at_first_ = first_prompt.empty() ? 0 : slots_.front()->begin_with(first_prompt);
   rules_.number.reset();  // one conversation has it
 }
 
@@ -59,7 +59,8 @@ TextAnswer* AnswerScheduler::longest_beginning(const std::vector<Token>& prompt,
 // From where most of it is: the slot itself, another answer's conversation, or a kept one. To wait for another answer's
 // prompt pays where that spares most of one's own; not where the model is asked about each of its tokens.
 void AnswerScheduler::lay_out(TextAnswer& answer) {
-  if (!std::exchange(first_is_begun_, true)) return answer.laid_out(cached_at_first_);
+  const bool is_first = !std::exchange(first_is_begun_, true);
+  if (is_first || answer.prompt().empty()) return answer.laid_out(is_first ? cached_at_first_ : 0);
   TextSlot& slot = answer.slot();
   const std::vector<Token>& prompt = answer.prompt();
   const std::size_t worth_it = prompt.size() / 2;

@@ -19,9 +19,12 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
+class RequestStream;
+
 // Of the request that this thread reads or answers.
 thread_local bool head_is_late = false;
 thread_local bool answer_says_close = false;
+thread_local const RequestStream* at_work = nullptr;
 
 // `ask`: getpeername or getsockname. The library's own numbers where they are not known: nothing, and 0.
 template <class Ask>
@@ -51,8 +54,12 @@ class RequestStream final : public httplib::Stream {
   RequestStream(Connection& connection, const Patience& patience)
       : connection_(connection), patience_(patience), head_until_(SteadyClock::now() + patience.head) {
     head_is_late = answer_says_close = false;
+    at_work = this;
   }
-  ~RequestStream() override { head_is_late = false; }
+  ~RequestStream() override {
+    head_is_late = false;
+    at_work = nullptr;
+  }
   RequestStream(const RequestStream&) = delete;
   RequestStream& operator=(const RequestStream&) = delete;
 
@@ -124,6 +131,10 @@ SteadyClock::duration time_of(time_t seconds, time_t microseconds) {
 HttpServer::HttpServer(std::shared_ptr<SSL_CTX> tls) : tls_(std::move(tls)) {
   // The last that is asked before headers are written. The library says "close" with each error, and does not.
   set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
+    if (at_work->has_more() && response.get_header_value("Connection") != "close") {
+      response.headers.erase("Keep-Alive");
+      response.set_header("Connection", "close");
+    }
     answer_says_close = response.get_header_value("Connection") == "close";
   });
 }

@@ -120,16 +120,19 @@ ReadPrompts PromptReader::read(const api::TextRequest& request, const std::strin
         out.chat->reasoning && begins_in_a_thought(text.text, out.gone_on_with, *out.chat->reasoning);
     out.prompts.push_back(tokens_behind(chat->before, text));
     require_tokens(chat->before);
+    if (out.prompts.back().empty())
+      throw api::bad_request("the chat template makes an empty prompt of these messages").at("messages");
   } else if (const auto* gap = std::get_if<api::InfillPrompt>(&request.prompt)) {
     out.prompts.push_back(infill_prompt(vocab(), *gap, context_.n_ctx_seq, request.most_tokens));
   } else {
     for (const api::RawPrompt& prompt : std::get<std::vector<api::RawPrompt>>(request.prompt)) {
       out.prompts.push_back(std::visit([this](const auto& one) { return tokens_of(one); }, prompt));
       require_tokens(out.prompts.back());
+      // An empty text is answered with nothing where the model has no token to begin with.
+      if (out.prompts.back().empty() && !std::holds_alternative<std::string>(prompt))
+        throw api::bad_request("a prompt of tokens has at least one").at("prompt");
     }
   }
-  if (std::ranges::any_of(out.prompts, &std::vector<Token>::empty))
-    throw api::bad_request("the prompt is empty, and the model has no token to begin with").at("prompt");
   return out;
 }
 

@@ -59,10 +59,10 @@ class PromptReader {
                                            std::stop_token stop = {}) const;
   // Sampling that the model's file recommends.
   [[nodiscard]] const engine::PartialSampling& recommended() const noexcept { return recommended_; }
-  // Throws api::Problem 400 for an empty prompt, and Error: usage (the template refuses the messages, a token that the
-  // model does not have), unsupported (text, and the model has no vocabulary).
-  // What a chat's messages and tools say is text, whatever it looks like. Throws Error{cancelled} where it is stopped:
-  // a template may take a second.
+  // An empty text is an empty prompt where the model has no token to begin with. Throws api::Problem 400 for other
+  // empty prompts, and Error: usage (the template refuses the messages, a token that the model does not have),
+  // unsupported (text, and the model has no vocabulary). What a chat's messages and tools say is text, whatever it
+  // looks like. Throws Error{cancelled} where it is stopped: a template may take a second.
   [[nodiscard]] ReadPrompts read(const api::TextRequest& request, const std::string& chosen = {},
                                  std::stop_token stop = {}) const;
   // Throws Error{usage}: a token that the model does not have.

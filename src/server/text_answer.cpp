@@ -142,7 +142,17 @@ void TextAnswer::go_on() {
   if (generation_) generation_->go_on(slot_.lease().draft());
 }
 
+// As llama-server has it: an answer without a token.
+TextAnswer::Told TextAnswer::end_without_a_prompt() {
+  stream_.set_timings(timings());
+  if (!stream_.end(run::FinishReason::length, {}, asked_.is_rated ? std::optional(0.0) : std::nullopt))
+    throw Error(ErrorCode::cancelled, "the client has gone");
+  is_over_ = true;
+  return Told::its_end;
+}
+
 TextAnswer::Told TextAnswer::tell() {
+  if (asked_.prompt.empty()) return end_without_a_prompt();
   if (!generation_) {
     if (!may_begin()) {
       if (!is_paused_ && asked_.client.stop_requested()) throw_cancelled();

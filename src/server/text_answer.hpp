@@ -97,6 +97,7 @@ class TextAnswer {
   void ask_about_prompt(run::GenerationParams& params);
   void tell_echo();
   void end();
+  [[nodiscard]] Told end_without_a_prompt();
   [[noreturn]] void throw_cancelled() const;
   void tell_progress();
   void add_callbacks(run::GenerationParams& params);

@@ -251,6 +251,10 @@ TEST(ChatCompletionsTest, FormsInEverybodysWords) {
   EXPECT_EQ(schema(R"(, "response_format": {"type": "json_object"}, "json_schema": {"type": "string"})"), wanted);
   EXPECT_EQ(grammar(R"(, "guided_choice": ["aye", "no"])"), "root ::= (\"aye\" | \"no\")\n");
   EXPECT_EQ(grammar(R"(, "guided_regex": "[ab]{2}")"), grammar(R"(, "structured_outputs": {"regex": "^[ab]{2}$"})"));
+  EXPECT_EQ(grammar(R"(, "guided_regex": "[ab]{2}")"), grammar(R"(, "regex": "[ab]{2}")"));
+  EXPECT_EQ(grammar(R"(, "guided_regex": "[ab]{2}")"),
+            grammar(R"(, "response_format": {"type": "regex", "pattern": "[ab]{2}"})"));
+  EXPECT_EQ(grammar(R"(, "ebnf": "root ::= \"a\"")"), "root ::= \"a\"");
   expect_problem("guided_json", "another schema",
                  [&] { return schema(R"(, "json_schema": {"type": "string"}, "guided_json": {"type": "number"})"); });
   expect_problem("guided_regex", "cannot be followed", [&] { return grammar(R"(, "guided_regex": "(?=b)a")"); });

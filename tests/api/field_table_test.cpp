@@ -74,6 +74,8 @@ const std::vector<Group>& groups() {
                                             {"guided_choice", R"(["a"])"},
                                             {"guided_grammar", R"("root ::= \"a\"")"},
                                             {"structured_outputs", R"({"choice": ["a"]})"},
+                                            {"regex", R"("a+")"},
+                                            {"ebnf", R"("root ::= \"a\"")"},
                                             {"length_penalty", "1.1"},
                                             {"best_of", "2"},
                                             {"use_beam_search", "true"},

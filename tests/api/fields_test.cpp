@@ -127,11 +127,22 @@ TEST(FieldsTest, Sampling) {
   EXPECT_TRUE(request.sampling.ignore_eos);
 }
 
+// Beyond OpenAI's 2 as well, as local servers do.
+TEST(FieldsTest, PenaltiesAreTakenAsTheyAre) {
+  const Json json = Json::parse(R"({"frequency_penalty": 3.5, "presence_penalty": -20})");
+  Fields fields(json);
+  TextRequest request;
+  read_sampling(fields, request);
+  EXPECT_EQ(request.sampling.penalty_frequency, 3.5F);
+  EXPECT_EQ(request.sampling.penalty_presence, -20.0F);
+}
+
 TEST(FieldsTest, SamplingOutOfRange) {
   const std::map<std::string, std::vector<std::string>> wrong{
       {"temperature", {"-0.1", "101", "\"hot\""}},
       {"top_p", {"-1", "1.5"}},
-      {"frequency_penalty", {"3", "-3"}},
+      {"frequency_penalty", {"\"3\"", "1e300"}},
+      {"presence_penalty", {"[]", "-1e300"}},
       {"seed", {"0.5", "\"1\""}},
       {"logit_bias", {"1", "[1]", "[[1]]", R"({"1": 101})", R"({"-1": 1})", R"({"1": "x"})", R"({"99999999999": 1})"}},
       {"samplers", {"1", R"(["top_k", "hat"])", "\"kq\"", "[1]"}},
@@ -184,25 +195,52 @@ TEST(FieldsTest, StopStrings) {
   EXPECT_EQ(read(R"(["a", null])"), (std::vector<std::string>{"a"}));
   expect_problem("stop", "must be a string or a list", [&] { return read("[1]"); });
   expect_problem("stop", "may hold", [&] { return read(Json(std::vector<std::string>(65, "a")).dump().c_str()); });
-  EXPECT_EQ(read(Json(std::string(1024, 'a')).dump().c_str()).size(), 1U);
-  const Json too_long(std::string(1025, 'a'));
-  expect_problem("stop", "1024 bytes at most", [&] { return read(too_long.dump().c_str()); });
-  expect_problem("stop", "1024 bytes at most", [&] { return read(Json::array({"a", too_long}).dump().c_str()); });
+  EXPECT_EQ(read(Json(std::string(kMostStopBytes, 'a')).dump().c_str()).size(), 1U);
+  const Json too_long(std::string(kMostStopBytes + 1, 'a'));
+  expect_problem("stop", "65536 bytes at most", [&] { return read(too_long.dump().c_str()); });
+  const std::string half(kMostStopBytes / 2, 'a');
+  EXPECT_EQ(read(Json::array({half, half}).dump().c_str()).size(), 2U);
+  expect_problem("stop", "all strings together", [&] { return read(Json::array({half, half, "a"}).dump().c_str()); });
 }
 
+TextRequest with_format(const char* format) {
+  TextRequest request;
+  read_format(Json::parse(format), "f", request);
+  return request;
+}
+
+Json schema_in(const char* format) { return with_format(format).schema; }
+
 TEST(FieldsTest, Formats) {
-  EXPECT_TRUE(read_format(Json::parse(R"({"type": "text"})"), "f").is_null());
-  EXPECT_EQ(read_format(Json::parse(R"({"type": "json_object"})"), "f"), Json::parse(R"({"type": "object"})"));
-  const Json nested = Json::parse(R"({"type": "json_schema", "json_schema": {"name": "x", "schema": {"a": 1}}})");
-  EXPECT_EQ(read_format(nested, "f"), Json::parse(R"({"a": 1})"));
-  EXPECT_EQ(read_format(Json::parse(R"({"type": "json_schema", "name": "x", "schema": {"a": 1}})"), "f"),
-            Json::parse(R"({"a": 1})"));
-  EXPECT_TRUE(read_format(Json::object(), "f").is_null());
-  EXPECT_TRUE(read_format(Json::parse(R"({"type": null})"), "f").is_null());
-  EXPECT_EQ(read_format(Json::parse(R"({"json_schema": {"schema": {"a": 1}}})"), "f"), Json::parse(R"({"a": 1})"));
-  expect_problem("f.type", "must be", [] { return read_format(Json::parse(R"({"type": "xml"})"), "f"); });
+  EXPECT_TRUE(schema_in(R"({"type": "text"})").is_null());
+  EXPECT_EQ(schema_in(R"({"type": "json_object"})"), Json::parse(R"({"type": "object"})"));
+  const Json wanted = Json::parse(R"({"a": 1})");
+  for (const char* format :
+       {R"({"type": "json_schema", "json_schema": {"name": "x", "schema": {"a": 1}}})",
+        R"({"type": "json_schema", "json_schema": {"name": "x", "value": {"a": 1}}})",
+        R"({"type": "json_schema", "name": "x", "schema": {"a": 1}})", R"({"json_schema": {"schema": {"a": 1}}})"})
+    EXPECT_EQ(schema_in(format), wanted) << format;
+  EXPECT_TRUE(schema_in("{}").is_null());
+  EXPECT_TRUE(schema_in(R"({"type": null})").is_null());
+  expect_problem("f.type", "must be", [] { return schema_in(R"({"type": "xml"})"); });
   expect_problem("f.json_schema.schema", "is missing",
-                 [] { return read_format(Json::parse(R"({"type": "json_schema", "json_schema": {}})"), "f"); });
+                 [] { return schema_in(R"({"type": "json_schema", "json_schema": {}})"); });
+}
+
+TEST(FieldsTest, FormatsThatAreNoJson) {
+  const std::string pattern = with_format(R"({"type": "regex", "pattern": "[ab]{2}"})").sampling.grammar;
+  EXPECT_TRUE(pattern.starts_with("root ::= ")) << pattern;
+  for (const char* format : {R"({"type": "regex", "regex": "[ab]{2}"})", R"({"type": "regex", "value": "[ab]{2}"})"})
+    EXPECT_EQ(with_format(format).sampling.grammar, pattern) << format;
+  for (const char* format :
+       {R"({"type": "grammar", "grammar": "root ::= \"a\""})", R"({"type": "ebnf", "ebnf": "root ::= \"a\""})",
+        R"({"type": "gbnf", "value": "root ::= \"a\""})"}) {
+    EXPECT_EQ(with_format(format).sampling.grammar, "root ::= \"a\"") << format;
+    EXPECT_TRUE(schema_in(format).is_null());
+  }
+  expect_problem("f.regex", "is missing", [] { return schema_in(R"({"type": "regex"})"); });
+  expect_problem("f.pattern", "cannot be followed", [] { return schema_in(R"({"type": "regex", "pattern": "("})"); });
+  expect_problem("f.value", "must be a string", [] { return schema_in(R"({"type": "grammar", "value": 1})"); });
 }
 
 TEST(FieldsTest, ToolChoices) {

@@ -122,6 +122,19 @@ class Http(ServedCase):
                     pass
             self.assertEqual(out.count(b"HTTP/1.1 "), 1, (request, out))
 
+    def test_who_sends_the_next_request_at_once_is_told_that_the_connection_ends(self):
+        """A request is taken up when the one before it is answered. What had come with that was lost, on a connection that was said to stay."""
+        ask = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+        first, rest = self.server.raw(ask + b"\r\n" + ask + b"Connection: close\r\n\r\n").split(b"\r\n\r\n", 1)
+        self.assertIn(b" 200 ", first)
+        self.assertEqual((b"\r\nConnection: close" in first, b"Keep-Alive" in first, b"HTTP/1.1" in rest), (True, False, False), first + rest)
+        for body in (b"{}", b"x" * 9000):  # it is read, and what follows is a request
+            with socket.create_connection((self.server.host, self.server.port), timeout=120) as s:
+                for _ in range(2):
+                    s.sendall(ask + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+                    answer = s.recv(65536)
+                    self.assertTrue(answer.startswith(b"HTTP/1.1 200 ") and b"\r\nKeep-Alive: " in answer, answer)
+
     def test_answers_have_no_parts(self):
         stream = json.dumps({**CHAT, "stream": True}).encode()
         for body in (json.dumps(CHAT).encode(), stream):

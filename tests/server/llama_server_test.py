@@ -43,6 +43,22 @@ class LlamaServer(ServedCase):
         text = self.server.post("/v1/completions", {"prompt": "Day 1.", "max_tokens": 8, "temperature": 0})[1]["choices"][0]["text"]
         self.assertEqual(answer["content"], text)
 
+    def test_an_empty_text_is_answered_with_nothing(self):
+        """Where the model has no token to begin with; it was a 400."""
+        answer = self.complete("")
+        self.assertEqual((answer["content"], answer["tokens_evaluated"], answer["tokens_predicted"], answer["stop"]), ("", 0, 0, True))
+        text = self.complete("Day 1.")["content"]
+        self.assertEqual([a["content"] for a in self.complete(["", "Day 1.", ""])], ["", text, ""])
+        self.assertEqual(self.complete("Day 1.")["content"], text)  # what is kept is not spoilt
+        for more in ({}, {"n": 3}, {"echo": True, "logprobs": 1}, {"best_of": 2}):
+            status, whole = self.server.post("/v1/completions", {"prompt": "", "max_tokens": 4, **more})
+            self.assertEqual(status, 200, whole)
+            self.assertEqual({(c["text"], c["finish_reason"]) for c in whole["choices"]}, {("", "length")})
+            self.assertEqual((whole["usage"]["prompt_tokens"], whole["usage"]["completion_tokens"]), (0, 0))
+        events = [data for _, data in self.server.events("/completion", {"prompt": "", "stream": True, **SHORT})]
+        self.assertEqual([(e["content"], e["stop"]) for e in events], [("", True)])
+        self.assertEqual(self.server.post("/completion", {"prompt": [[]]})[0], 400)
+
     def test_the_same_streamed(self):
         whole = self.complete("Day 1.")
         events = [data for _, data in self.server.events("/completion", {"prompt": "Day 1.", "stream": True, **SHORT})]
