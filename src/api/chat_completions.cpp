@@ -40,9 +40,9 @@ class ChatCompletionWriter final : public AnswerWriter {
   }
 
   std::string piece(const Piece& piece) override {
+    std::string out = opening(piece.choice);
     timings_ = piece.timings;
     schema_check_.reset();
-    std::string out = opening(piece.choice);
     if (form_.thoughts && !piece.reasoning.empty())
       out += chunk(piece.choice, {{"reasoning_content", piece.reasoning}}, nullptr, nullptr);
     const Json logprobs = piece.logprobs.empty() ? Json(nullptr) : chat_logprobs(piece.logprobs);
@@ -100,10 +100,12 @@ class ChatCompletionWriter final : public AnswerWriter {
     return event(out);
   }
 
-  // The first delta of a choice says who speaks.
+  // The first delta of a choice says who speaks, and nothing else.
   [[nodiscard]] std::string opening(std::size_t choice) {
     if (!calls_.try_emplace(choice, 0).second) return {};
-    return chunk(choice, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr);
+    timings_.reset();
+    schema_check_.reset();
+    return chunk(choice, {{"role", "assistant"}, {"content", nullptr}}, nullptr, nullptr);
   }
 
   [[nodiscard]] Json call_delta(const ToolCall& call, std::size_t choice) {

@@ -338,6 +338,19 @@ TEST(ChatCompletionsTest, Stream) {
   expect_golden("api/golden/chat_completion.sse", test::without_version(out += asked.writer->end(kUsage)));
 }
 
+// A client of llama-server's takes the times of the first chunk for those of a token.
+TEST(ChatCompletionsTest, TheFirstDeltaHasTheRoleAndNothingElse) {
+  const Asked asked = read_chat_completion(request());
+  std::string out = asked.writer->begin(kMeta);
+  out += asked.writer->piece({.text = "a", .timings = Timings{.predicted = 1}});
+  const std::vector<Json> all = test::events(out);
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0]["choices"][0]["delta"].dump(), R"({"role":"assistant","content":null})");
+  EXPECT_FALSE(all[0].contains("timings"));
+  EXPECT_TRUE(all[1].contains("timings"));
+  EXPECT_TRUE(all[0]["system_fingerprint"].get<std::string>().starts_with("b"));
+}
+
 // Pieces of several choices come in between each other.
 TEST(ChatCompletionsTest, EachChoiceOfAStreamOpensOnceAndCountsItsOwnCalls) {
   const Asked asked =
