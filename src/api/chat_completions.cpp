@@ -218,6 +218,8 @@ void read_logprobs(Fields& fields, TextRequest& request) {
   if (wanted) request.top_logprobs = static_cast<std::size_t>(top.value_or(0));
 }
 
+bool is_the_models(const engine::ChatMessage& message) { return message.role == "assistant"; }
+
 ChatPrompt read_messages(Fields& fields) {
   ChatPrompt chat;
   const Json& messages = fields.need("messages");
@@ -225,6 +227,9 @@ ChatPrompt read_messages(Fields& fields) {
   for (std::size_t i = 0; i < messages.size(); ++i)
     chat.messages.push_back(read_message_of(messages[i], fmt::format("messages[{}]", i)));
   read_going_on(fields, chat);
+  const std::size_t count = chat.messages.size();
+  if (chat.goes_on && count > 1 && is_the_models(chat.messages[count - 2]))
+    fields.fail("messages", "ends with two messages of the assistant's, and an answer goes on with one");
   return chat;
 }
 

@@ -298,6 +298,17 @@ TEST(ChatCompletionsTest, ALastMessageOfTheModelsIsGoneOnWith) {
                  [&] { return read(R"(, "add_generation_prompt": true, "continue_final_message": true)"); });
 }
 
+// llama-server refuses it, too: nobody can say where the second one begins in the prompt.
+TEST(ChatCompletionsTest, AnAnswerGoesOnWithOneMessage) {
+  const auto read = [](const std::string& more) {
+    return chat(read_chat_completion(Json::parse(R"({"messages": [{"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"}, {"role": "assistant", "content": "c"}])" +
+                                                 more + "}")));
+  };
+  expect_problem("messages", "two messages of the assistant's", [&] { return read(""); });
+  EXPECT_FALSE(read(R"(, "add_generation_prompt": true)").goes_on);
+}
+
 TEST(ChatCompletionsTest, TheFormBeforeThereWereTools) {
   const Asked asked = read_chat_completion(Json::parse(R"({"functions": [{"name": "weather", "parameters": {}}],
     "function_call": {"name": "weather"}, "messages": [{"role": "user", "content": "a"},
