@@ -40,9 +40,9 @@ class ChatCompletionWriter final : public AnswerWriter {
   }
 
   std::string piece(const Piece& piece) override {
+    std::string out = opening(piece.choice);
     timings_ = piece.timings;
     schema_check_.reset();
-    std::string out = opening(piece.choice);
     if (form_.thoughts && !piece.reasoning.empty())
       out += chunk(piece.choice, {{"reasoning_content", piece.reasoning}}, nullptr, nullptr);
     const Json logprobs = piece.logprobs.empty() ? Json(nullptr) : chat_logprobs(piece.logprobs);
@@ -100,10 +100,12 @@ class ChatCompletionWriter final : public AnswerWriter {
     return event(out);
   }
 
-  // The first delta of a choice says who speaks.
+  // The first delta of a choice says who speaks, and nothing else.
   [[nodiscard]] std::string opening(std::size_t choice) {
     if (!calls_.try_emplace(choice, 0).second) return {};
-    return chunk(choice, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr);
+    timings_.reset();
+    schema_check_.reset();
+    return chunk(choice, {{"role", "assistant"}, {"content", nullptr}}, nullptr, nullptr);
   }
 
   [[nodiscard]] Json call_delta(const ToolCall& call, std::size_t choice) {
@@ -216,6 +218,8 @@ void read_logprobs(Fields& fields, TextRequest& request) {
   if (wanted) request.top_logprobs = static_cast<std::size_t>(top.value_or(0));
 }
 
+bool is_the_models(const engine::ChatMessage& message) { return message.role == "assistant"; }
+
 ChatPrompt read_messages(Fields& fields) {
   ChatPrompt chat;
   const Json& messages = fields.need("messages");
@@ -223,6 +227,9 @@ ChatPrompt read_messages(Fields& fields) {
   for (std::size_t i = 0; i < messages.size(); ++i)
     chat.messages.push_back(read_message_of(messages[i], fmt::format("messages[{}]", i)));
   read_going_on(fields, chat);
+  const std::size_t count = chat.messages.size();
+  if (chat.goes_on && count > 1 && is_the_models(chat.messages[count - 2]))
+    fields.fail("messages", "ends with two messages of the assistant's, and an answer goes on with one");
   return chat;
 }
 

@@ -5,10 +5,11 @@
 #include "api/sse.hpp"
 #include "api/unknown_fields.hpp"
 #include "base/version.hpp"
+#include "engine/backend.hpp"
 
 namespace plimsoll::api {
 
-std::string system_fingerprint() { return fmt::format("plimsoll-{}", version()); }
+std::string system_fingerprint() { return fmt::format("b{}-plimsoll-{}", engine::engine_version().llama, version()); }
 
 Json usage_json(const Usage& usage) {
   return {{"prompt_tokens", usage.prompt_tokens},

@@ -9,7 +9,7 @@
 
 namespace plimsoll::api {
 
-// Which program answered: "plimsoll-0.2.0".
+// Which engine answered, and which program: "b0.7.0-plimsoll-0.2.0". It begins as llama-server's does.
 [[nodiscard]] std::string system_fingerprint();
 [[nodiscard]] Json usage_json(const Usage& usage);
 [[nodiscard]] Json timings_json(const Timings& timings);  // llama-server's names

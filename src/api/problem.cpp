@@ -46,9 +46,11 @@ int http_status(ErrorCode code) noexcept {
 
 namespace {
 
+constexpr const char* kTooLong = "context_length_exceeded";
+
 // What clients know this by; else our own stable spelling.
 std::string code_for_clients(ErrorCode code) {
-  if (code == ErrorCode::context_overflow) return "context_length_exceeded";
+  if (code == ErrorCode::context_overflow) return kTooLong;
   return std::string(to_string(code));
 }
 
@@ -102,6 +104,20 @@ Problem no_such_model(const std::string& model) {
       .about(model);
 }
 
+namespace {
+
+// llama-server's way to say that a prompt is too long: its clients shorten it by these numbers.
+void add_context_size(Json& error, const Problem& problem) {
+  if (problem.code() != kTooLong) return;
+  error["type"] = "exceed_context_size_error";
+  const Json numbers = problem.details().value("numbers", Json::object());
+  if (!numbers.contains("needed") || !numbers.contains("available")) return;
+  error["n_prompt_tokens"] = numbers.value("prompt", numbers["needed"]);
+  error["n_ctx"] = numbers["available"];
+}
+
+}  // namespace
+
 Json error_body(const Problem& problem, ErrorShape shape) {
   if (shape == ErrorShape::plimsoll) {
     Json body{{"schema", "plimsoll.error/1"}, {"code", problem.code()}, {"message", problem.what()}};
@@ -119,6 +135,7 @@ Json error_body(const Problem& problem, ErrorShape shape) {
              {"type", openai_type(problem.status())},
              {"param", null_or(problem.field())},
              {"code", problem.code()}};
+    add_context_size(error, problem);
     error.update(problem.details());
     return {{"error", std::move(error)}};
   }

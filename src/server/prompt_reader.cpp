@@ -170,11 +170,12 @@ void PromptReader::require_tokens(const std::vector<Token>& tokens) const {
 }
 
 void PromptReader::require_capacity(const std::vector<Token>& prompt, std::size_t most) const {
-  // OpenAI's clients look for the second half, Anthropic's for the first.
+  // Anthropic's clients look for the first sentence, llama-server's for the second, OpenAI's for the third.
   const auto refuse = [&](std::size_t maximum, const std::string& why, std::size_t needed, std::size_t available) {
     throw Error(ErrorCode::context_overflow,
-                fmt::format("prompt is too long: {} tokens > {} maximum. {}", prompt.size(), maximum, why),
-                {{"needed", needed}, {"available", available}});
+                fmt::format("prompt is too long: {} tokens > {} maximum. It exceeds the available context size. {}",
+                            prompt.size(), maximum, why),
+                {{"needed", needed}, {"available", available}, {"prompt", prompt.size()}});
   };
   if (most > 0 && prompt.size() > most)
     refuse(most, fmt::format("Prompts for '{}' have {} tokens at most here", name_, most), prompt.size(), most);

@@ -68,7 +68,8 @@ class PromptReader {
   // Throws Error{usage}: a token that the model does not have.
   void require_tokens(const std::vector<engine::Token>& tokens) const;
   // Throws Error{context_overflow} where the prompt leaves no token of the context free, or has more than `most` tokens
-  // (0: nobody sets a limit). In the words that clients look for: "prompt is too long", "maximum context length".
+  // (0: nobody sets a limit). In the words that clients look for: "prompt is too long",
+  // "exceeds the available context size", "maximum context length".
   void require_capacity(const std::vector<engine::Token>& prompt, std::size_t most) const;
 
  private:

@@ -54,9 +54,16 @@ std::string_view without_lm_studios_version(std::string_view path) {
 }
 
 bool is_of_v1(std::string_view method, std::string_view path) {
-  static constexpr std::array<std::string_view, 9> kAlone{
-      "/chat/completions", "/responses", "/responses/input_tokens", "/embeddings", "/rerank",
-      "/reranking",        "/messages",  "/messages/count_tokens",  "/models"};
+  static constexpr std::array<std::string_view, 10> kAlone{"/chat/completions",
+                                                           "/chat/completions/input_tokens",
+                                                           "/responses",
+                                                           "/responses/input_tokens",
+                                                           "/embeddings",
+                                                           "/rerank",
+                                                           "/reranking",
+                                                           "/messages",
+                                                           "/messages/count_tokens",
+                                                           "/models"};
   if (std::ranges::contains(kAlone, path)) return true;
   if (begins(path, "/responses")) return method != "POST";
   // Others have commands behind it, which are posted.

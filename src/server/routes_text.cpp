@@ -314,6 +314,8 @@ void Server::Impl::add_text_routes() {
   }
   add_counting("/v1/messages/count_tokens",
                [](const api::Json& body) { return api::read_message(with_a_length(body)).request; });
+  add_counting("/v1/chat/completions/input_tokens",
+               [](const api::Json& body) { return api::read_chat_completion(body).request; });
   add_counting("/v1/responses/input_tokens", [](const api::Json& body) { return api::read_response(body).request; });
 }
 

@@ -20,8 +20,16 @@ TEST(ProblemTest, AnErrorKeepsItsNumbers) {
   const Problem problem = problem_of(Error(ErrorCode::context_overflow, "too long", {{"needed", 9}, {"available", 4}}));
   EXPECT_EQ(problem.code(), "context_length_exceeded");
   const Json body = error_body(problem, ErrorShape::openai);
-  EXPECT_EQ(body.dump(), R"({"error":{"message":"too long","type":"invalid_request_error","param":null,)"
-                         R"("code":"context_length_exceeded","numbers":{"needed":9,"available":4}}})");
+  EXPECT_EQ(body.dump(), R"({"error":{"message":"too long","type":"exceed_context_size_error","param":null,)"
+                         R"("code":"context_length_exceeded","n_prompt_tokens":9,"n_ctx":4,)"
+                         R"("numbers":{"needed":9,"available":4}}})");
+  EXPECT_EQ(error_body(problem, ErrorShape::anthropic)["error"].dump(),
+            R"({"type":"invalid_request_error","message":"too long","numbers":{"needed":9,"available":4}})");
+}
+
+TEST(ProblemTest, APromptThatIsTooLongHasItsOwnLength) {
+  const Error error(ErrorCode::context_overflow, "too long", {{"needed", 9}, {"available", 4}, {"prompt", 8}});
+  EXPECT_EQ(error_body(problem_of(error), ErrorShape::openai)["error"]["n_prompt_tokens"], 8);
 }
 
 TEST(ProblemTest, WhateverIsThrownBecomesOne) {

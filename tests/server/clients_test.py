@@ -281,7 +281,10 @@ class Clients(ServedCase):
         self.assertRegex(answer["error"]["message"], r"prompt is too long: \d+ tokens > 1023 maximum")
         status, answer = self.server.post(CHAT, chat(messages=long))
         self.assertEqual(answer["error"]["code"], "context_length_exceeded")
-        self.assertRegex(answer["error"]["message"], r"maximum context length is 1024 tokens .*2048 are divided among 2")
+        self.assertRegex(answer["error"]["message"], r"exceeds the available context size.* maximum context length is 1024 tokens .*2048 are divided among 2")
+        error = answer["error"]
+        self.assertEqual((error["type"], error["n_ctx"]), ("exceed_context_size_error", 1024))
+        self.assertIn(f"too long: {error['n_prompt_tokens']} tokens", error["message"])
         self.assertEqual(self.server.get("/props?model=Mate-Chat")[1]["default_generation_settings"]["n_ctx"], 1024)
         for body in (b"{", b'{"a":}', b"", b'{"messages": [1]}', b'{"messages": "x"}', b'{"messages": [{"role": {}}]}'):
             status, answer = self.server.post(CHAT, body)

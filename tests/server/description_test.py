@@ -34,6 +34,7 @@ REQUESTS = [
     ("delete", "/v1/responses/{id}", None, 200, "/v1/responses/{made}"),
     ("delete", "/v1/responses/{id}", None, 404, "/v1/responses/{made}"),
     ("post", "/v1/responses/compact", {}, 501),
+    ("post", "/v1/chat/completions/input_tokens", {"model": "mate-chat", "messages": QUESTION}, 200),
     ("post", "/v1/responses/input_tokens", {"model": "mate-chat", "input": "Who?"}, 200),
     ("post", "/v1/messages", {**SHORT, "messages": QUESTION, "max_tokens": 4}, 200),
     ("post", "/v1/messages/count_tokens", {"model": "mate-chat", "messages": QUESTION}, 200),

@@ -96,10 +96,11 @@ class RequestChecks(ServedCase):
         prompt = self.server.post("/apply-template", {"model": "mate-chat", "messages": QUESTION})[1]["prompt"]
         self.assertIn("Who is the captain?", prompt)
         counted = [self.server.post(path, {"model": "mate-chat", **body})[1]["input_tokens"]
-                   for path, body in (("/v1/messages/count_tokens", {"messages": QUESTION}), ("/v1/responses/input_tokens", {"input": QUESTION[0]["content"]}))]
+                   for path, body in (("/v1/messages/count_tokens", {"messages": QUESTION}), ("/v1/responses/input_tokens", {"input": QUESTION[0]["content"]}),
+                                      (CHAT + "/input_tokens", {"messages": QUESTION}))]
         self.assertEqual(self.moves(), self.before)
         asked = {"model": "mate-chat", "messages": QUESTION, "max_tokens": 1}
-        self.assertEqual(counted, [self.server.post(CHAT, asked)[1]["usage"]["prompt_tokens"]] * 2)
+        self.assertEqual(counted, [self.server.post(CHAT, asked)[1]["usage"]["prompt_tokens"]] * 3)
 
     def test_what_is_refused_waits_for_nobody(self):
         """While bosun-log answers without end, a sound request for mate-chat waits; refusals come at once."""

@@ -11,7 +11,7 @@ TEST(RequestPathTest, EverySpellingOfAPathIsTheSame) {
         "/api/v1/chat/completions", "/openai/v1/chat/completions", "/v1/v1/v1/chat/completions//"})
     EXPECT_EQ(usual_path("POST", path), "/v1/chat/completions") << path;
   for (const char* path : {"responses", "embeddings", "rerank", "reranking", "messages", "messages/count_tokens",
-                           "responses/input_tokens", "models"})
+                           "responses/input_tokens", "chat/completions/input_tokens", "models"})
     EXPECT_EQ(usual_path("POST", "/" + std::string(path)), "/v1/" + std::string(path));
   // As of a proxy.
   EXPECT_EQ(usual_path("GET", "http://localhost:8080/v1/models"), "/v1/models");
