@@ -103,6 +103,7 @@ void add_bench(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("bench", "Tokens per second of a ready model, prompt and generation apart");
   auto options = std::make_shared<BenchOptions>();
   add_model_options(*command, options->model);
+  add_model_files(*command, options->model);
   command->add_option("-p,--n-prompt", options->prompt, "Tokens of the prompt")
       ->check(CLI::Range(1, 1'000'000'000))
       ->capture_default_str();

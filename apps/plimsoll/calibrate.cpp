@@ -96,6 +96,7 @@ void add_calibrate(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("calibrate", "Measure what the backend takes for itself, for later plans");
   auto options = std::make_shared<CalibrateOptions>();
   add_model_options(*command, options->model);
+  add_model_files(*command, options->model);
   options->forget =
       command
           ->add_option("--forget", options->forgotten,

@@ -205,6 +205,7 @@ void add_chat(CLI::App& app, GlobalOptions&, int& status) {
   CLI::App* command = app.add_subcommand("chat", "Talk to a model in its own template; one line is one message");
   auto options = std::make_shared<ChatOptions>();
   add_model_options(*command, options->model);
+  add_model_files(*command, options->model);
   add_draft_options(*command, options->draft);
   add_sampling_options(*command, options->sampling);
   command->add_option("--system", options->system, "The system message")->envname("PLIMSOLL_SYSTEM");

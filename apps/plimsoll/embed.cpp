@@ -111,6 +111,7 @@ void add_embed(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("embed", "Texts to vectors, one for each text or for each token");
   auto options = std::make_shared<EmbedOptions>();
   add_model_options(*command, options->model);
+  add_model_files(*command, options->model);
   command->add_option("-p,--prompt", options->prompts, "A text; may be repeated (none: the lines of stdin)")
       ->take_all()
       ->allow_extra_args(false);

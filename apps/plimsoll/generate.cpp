@@ -222,6 +222,7 @@ void add_generate(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("generate", "Generate text: plan, load, warm up, seal, then answer");
   auto options = std::make_shared<GenerateOptions>();
   add_model_options(*command, options->model);
+  add_model_files(*command, options->model);
   add_draft_options(*command, options->draft);
   add_sampling_options(*command, options->sampling);
   command->add_option("-p,--prompt", options->prompt, "The text to go on with")->envname("PLIMSOLL_PROMPT");

@@ -62,6 +62,16 @@ std::string version_text() {
   return fmt::format("plimsoll {} (llama.cpp {}, ggml {})", version(), engine.llama, engine.ggml);
 }
 
+// "plimsoll help plan" is "plimsoll plan --help", "plimsoll version" is "plimsoll --version".
+std::vector<std::string> with_flags_for_words(std::vector<std::string> arguments) {
+  if (arguments.empty()) return arguments;
+  if (arguments.front() == "version") arguments.front() = "--version";
+  if (arguments.front() != "help") return arguments;
+  arguments.erase(arguments.begin());
+  arguments.emplace_back("--help");
+  return arguments;
+}
+
 // Where the word in the subcommand's place is not the name of one: a sentence with the one that may have been meant.
 std::string unknown_subcommand(const CLI::App& program, const std::vector<std::string>& arguments) {
   if (!program.get_subcommands().empty()) return {};
@@ -73,7 +83,8 @@ std::string unknown_subcommand(const CLI::App& program, const std::vector<std::s
     for (const CLI::App* command : program.get_subcommands([](const CLI::App*) { return true; })) {
       if (!command->get_group().empty()) names.push_back(command->get_name());
     }
-    const std::string near = app::near_name(arguments[i], names);
+    std::string near = app::same_elsewhere(arguments[i]);
+    if (near.empty()) near = app::near_name(arguments[i], names);
     return fmt::format(
         "there is no subcommand '{}'; {}", arguments[i],
         near.empty() ? fmt::format("there are {}", fmt::join(names, ", ")) : fmt::format("did you mean '{}'?", near));
@@ -110,7 +121,7 @@ int run_command(int argc, char** argv) {
     }
   });
 
-  auto arguments = app::with_long_names(argc, argv);
+  auto arguments = with_flags_for_words(app::with_long_names(argc, argv));
   try {
     std::vector<std::string> notes;
     arguments = app::without_llama_server_flags(std::move(arguments), program, notes);

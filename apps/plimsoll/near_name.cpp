@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <utility>
 
 namespace plimsoll::app {
 namespace {
@@ -30,6 +32,17 @@ std::size_t wrong_letters(std::string_view written, std::string_view name) {
 }
 
 }  // namespace
+
+std::string same_elsewhere(std::string_view written) {
+  static constexpr std::pair<std::string_view, std::string_view> kElsewhere[]{
+      {"run", "chat"},       {"cli", "generate"},     {"complete", "generate"}, {"completion", "generate"},
+      {"server", "serve"},   {"start", "serve"},      {"show", "plan"},         {"info", "plan"},
+      {"estimate", "plan"},  {"fit", "plan"},         {"fit-params", "plan"},   {"ls", "ps"},
+      {"list", "ps"},        {"status", "ps"},        {"gpus", "devices"},      {"embedding", "embed"},
+      {"warmup", "calibrate"}, {"warm-up", "calibrate"}, {"benchmark", "bench"}};
+  const auto found = std::ranges::find(kElsewhere, written, [](const auto& pair) { return pair.first; });
+  return found == std::end(kElsewhere) ? std::string{} : std::string(found->second);
+}
 
 std::string near_name(std::string_view written, const std::vector<std::string>& names) {
   const auto near = std::ranges::min_element(names, {}, [&](const auto& name) { return wrong_letters(written, name); });

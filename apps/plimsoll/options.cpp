@@ -15,6 +15,7 @@
 #include "base/parse_number.hpp"
 
 #include "installed_places.hpp"
+#include "model_file_names.hpp"
 
 namespace plimsoll::app {
 
@@ -89,6 +90,17 @@ void add_model_options(CLI::App& command, ModelOptions& o) {
   for (const options::Option& option : options::all_options()) {
     if (!option.flags.empty() && option.group != options::Group::draft) add_option(command, o, option);
   }
+}
+
+void add_model_files(CLI::App& command, ModelOptions& o) {
+  const auto take = [&o](const std::vector<std::string>& files) {
+    for (const std::string& file : files) {
+      if (!is_gguf_name(file))
+        usage_error(fmt::format("'{}' is no model's file (.gguf), and stands behind no flag", file));
+      o.given["--model"].push_back(file);
+    }
+  };
+  command.add_option_function<std::vector<std::string>>("file", take, "Models' files (.gguf), as with --model");
 }
 
 void add_draft_options(CLI::App& command, DraftOptions& o) {

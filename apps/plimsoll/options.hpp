@@ -39,6 +39,8 @@ struct ModelOptions {
 // The option under its names, with its environment variable, its group and its help.
 void add_option(CLI::App& command, ModelOptions& options, const options::Option& option);
 void add_model_options(CLI::App& command, ModelOptions& options);  // of every group but the draft's
+// What stands behind no flag: models' files. Anything else there is Error{usage}.
+void add_model_files(CLI::App& command, ModelOptions& options);
 
 // One request per --model, named by the --name after it, else by its file name; the demo models where none was given
 // (`most` of them at most). Throws Error{usage} with a sentence for every value that means nothing.

@@ -92,6 +92,7 @@ void add_rerank(CLI::App& app, GlobalOptions& global, int& status) {
   CLI::App* command = app.add_subcommand("rerank", "Scores of how well documents answer a query");
   auto options = std::make_shared<RerankOptions>();
   add_model_options(*command, options->model);
+  add_model_files(*command, options->model);
   command->add_option("-q,--query", options->query, "What the documents should answer");
   command->add_option("-d,--document", options->documents, "A document; may be repeated (none: the lines of stdin)")
       ->take_all()

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 
+#include <nlohmann/json.hpp>
 #include <plimsoll/base/error.hpp>
 #include "base/text_file.hpp"
 #include "engine/model.hpp"
@@ -15,6 +16,7 @@
 
 #include "commands.hpp"
 #include "exit_status.hpp"
+#include "model_file_names.hpp"
 #include "texts.hpp"
 
 namespace plimsoll::app {
@@ -126,6 +128,12 @@ void add_tokenize(CLI::App& app, GlobalOptions& global, int& status) {
   auto options = std::make_shared<TokenizeOptions>();
   command->add_option("-m,--model", options->model, "GGUF file; only its vocabulary is read (none: a demo model)")
       ->envname("PLIMSOLL_MODEL");
+  const auto take_file = [options](const std::string& file) {
+    if (!is_gguf_name(file))
+      throw Error(ErrorCode::usage, fmt::format("'{}' is no model's file (.gguf); --prompt gives a text", file));
+    options->model = file;
+  };
+  command->add_option_function<std::string>("file", take_file, "A model's file (.gguf), as with --model");
   command->add_option("-p,--prompt", options->prompt, "The text (none: all of stdin)");
   command->add_option("-f,--file", options->file, "File with the text")->excludes("--prompt");
   command->add_flag("--ids", options->ids, "Only the ids, like [1, 2, 3]");

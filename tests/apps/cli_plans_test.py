@@ -210,10 +210,25 @@ class Prompts(Cli):
             self.assertIn("the prompt is empty", err)
         self.run_it("generate", "-m", BOSUN, *SMALL, "-f", self.path / "absent", status=USAGE)
 
+    def test_a_models_file_may_stand_alone(self):
+        short = ["-p", "Day 12.", "-n", 4, "--temp", 0, *SMALL]
+        self.assertEqual(self.run_it("generate", BOSUN, *short)[0], self.run_it("generate", "-m", BOSUN, *short)[0])
+        self.assertEqual(self.run_it("tokenize", BOSUN, "-p", "Day")[0], self.run_it("tokenize", "-m", BOSUN, "-p", "Day")[0])
+        for command in ("generate", "chat", "bench", "embed", "rerank", "calibrate", "tokenize"):
+            _, err = self.run_it(command, "Day 12.", status=USAGE)
+            self.assertIn("'Day 12.' is no model's file (.gguf)", err)
+
+    def test_help_and_version_as_words(self):
+        self.assertEqual(self.run_it("help", "plan")[0], self.run_it("plan", "--help")[0])
+        self.assertEqual(self.run_it("help")[0], self.run_it("--help")[0])
+        self.assertEqual(self.run_it("version")[0], self.run_it("--version")[0])
+
     def test_an_unknown_subcommand_says_what_is_near(self):
         for written, near in (("genrate", "generate"), ("server", "serve"), ("paln", "plan")):
             _, err = self.run_it(written, "-m", BOSUN, status=USAGE)
             self.assertIn(f"there is no subcommand '{written}'; did you mean '{near}'?", err)
+        _, err = self.run_it("run", BOSUN, status=USAGE)
+        self.assertIn("there is no subcommand 'run'; did you mean 'chat'?", err)
         _, err = self.run_it("fly", status=USAGE)
         self.assertRegex(err, "no subcommand 'fly'; there are .*serve")
         self.assertNotIn("dry-run-worker", err)

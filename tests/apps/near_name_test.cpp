@@ -17,6 +17,12 @@ TEST(NearNameTest, FindsWhatWasMeant) {
   EXPECT_EQ(near_name("tp", kNames), "top");
 }
 
+TEST(NearNameTest, KnowsWhatOtherProgramsCallASubcommand) {
+  EXPECT_EQ(same_elsewhere("run"), "chat");
+  EXPECT_EQ(same_elsewhere("ls"), "ps");
+  EXPECT_EQ(same_elsewhere("fly"), "");
+}
+
 TEST(NearNameTest, FindsNothingWhereNothingIsNear) {
   EXPECT_EQ(near_name("run", kNames), "");
   EXPECT_EQ(near_name("x", kNames), "");
