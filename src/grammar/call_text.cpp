@@ -19,6 +19,27 @@ std::string text_of_arguments(const Json& call) {
   return arguments.is_string() ? arguments.get<std::string>() : arguments.dump();
 }
 
+// As Python writes it.
+std::string literal_of(const Json& value) {
+  if (value.is_boolean()) return value == true ? "True" : "False";
+  if (value.is_null()) return "None";
+  if (!value.is_structured()) return value.dump();
+  std::vector<std::string> texts;
+  for (const auto& [key, of] : value.items())
+    texts.push_back(value.is_object() ? fmt::format("{}: {}", Json(key).dump(), literal_of(of)) : literal_of(of));
+  return fmt::format(fmt::runtime(value.is_object() ? "{{{}}}" : "[{}]"), fmt::join(texts, ", "));
+}
+
+std::string python_call(const Json& call) {
+  Json arguments = call.value("arguments", Json::object());
+  if (arguments.is_string()) arguments = Json::parse(arguments.get<std::string>(), nullptr, false);
+  std::vector<std::string> texts;
+  if (arguments.is_object()) {
+    for (const auto& [key, of] : arguments.items()) texts.push_back(fmt::format("{}={}", key, literal_of(of)));
+  }
+  return fmt::format("{}({})", call.at("name").get<std::string>(), fmt::join(texts, ", "));
+}
+
 std::string object_of(const MarkedForm& form, const Json& call) {
   return fmt::format(R"({{"{}": {}, "{}": {}}})", form.name_key, call.at("name").dump(), form.arguments_key,
                      text_of_arguments(call));
@@ -48,8 +69,11 @@ std::string call_text(ToolForm form, const Json& calls) {
   if (marked == nullptr) return {};
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < calls.size(); ++i) {
-    texts.push_back(marked->inside == MarkedForm::Inside::calls ? object_of(*marked, calls[i])
-                                                                : one_call(*marked, calls[i], i));
+    if (marked->inside != MarkedForm::Inside::calls)
+      texts.push_back(one_call(*marked, calls[i], i));
+    else
+      texts.push_back(marked->values == MarkedForm::Values::python ? python_call(calls[i])
+                                                                   : object_of(*marked, calls[i]));
   }
   if (marked->inside == MarkedForm::Inside::calls)
     return fmt::format("{}[{}]{}", marked->begin, fmt::join(texts, ", "), marked->end);

@@ -18,6 +18,11 @@ struct MarkedForm {
     call,       // {"name": ..., "arguments": {...}}
     calls,      // a list of those; it is the whole section
   };
+  // How what is said there is written.
+  enum class Values {
+    json,
+    python,  // a list of calls is [NAME(KEY=VALUE, ...), ...]; values are JSON's or Python's
+  };
 
   ToolForm form;
   Inside inside;
@@ -29,6 +34,7 @@ struct MarkedForm {
   std::string_view seen{};  // the end of the prompt, as far as a `begin` may have begun there
   bool ends_there = false;  // `end` ends the answer, too: it is seldom seen, and there is one call
   bool is_single = false;   // one call in an answer
+  Values values = Values::json;
 
   // Where the name stands outside of the JSON:
   std::string_view between{};  // before the arguments
@@ -122,6 +128,11 @@ inline constexpr std::array kMarkedForms{
     MarkedForm{
         .form = ToolForm::apriel, .inside = MarkedForm::Inside::calls, .begin = "<tool_calls>", .end = "</tool_calls>"},
     MarkedForm{.form = ToolForm::granite, .inside = MarkedForm::Inside::calls, .begin = "<|tool_call|>"},
+    MarkedForm{.form = ToolForm::lfm,
+               .inside = MarkedForm::Inside::calls,
+               .begin = "<|tool_call_start|>",
+               .end = "<|tool_call_end|>",
+               .values = MarkedForm::Values::python},
     MarkedForm{.form = ToolForm::cohere,
                .inside = MarkedForm::Inside::calls,
                .begin = "<|START_ACTION|>",
