@@ -2,6 +2,7 @@
 // is one is another question.
 #pragma once
 #include <cstddef>
+#include <string>
 
 #include "grammar/marked_form.hpp"
 
@@ -17,12 +18,14 @@ class JsonEnd {
 
  private:
   void in_string(char c);
-  [[nodiscard]] bool begins_string(char c) const { return c == '"' || (values_ == Values::python && c == '\''); }
+  [[nodiscard]] bool begins_string(char c) const;
+  [[nodiscard]] bool ends_mark(char c);
 
   Values values_;
   std::size_t depth_ = 0;
   char quote_ = '\0';  // of the string that it is in; null: in none
   bool escaped_ = false;
+  std::string mark_;  // what of one around a string has been seen
 };
 
 }  // namespace plimsoll::api

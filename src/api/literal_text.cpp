@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "grammar/marked_form.hpp"
 #include "grammar/tool_opening.hpp"
 
 #include "call_name.hpp"
@@ -25,7 +26,7 @@ void append_utf8(std::string& out, std::uint32_t code) {
 
 class LiteralReader {
  public:
-  explicit LiteralReader(std::string_view text) : text_(text) {}
+  explicit LiteralReader(std::string_view text, std::string_view quote = {}) : text_(text), quote_(quote) {}
 
   Json calls() {
     Json out = Json::array();
@@ -35,12 +36,23 @@ class LiteralReader {
       if (!out.empty() && take(']')) break;
       out.push_back(call());
     }
-    skip_spaces();
-    if (!text_.empty()) throw NoLiteral{};
+    expect_end();
+    return out;
+  }
+
+  Json object() {
+    expect('{');
+    Json out = members('}', ':');
+    expect_end();
     return out;
   }
 
  private:
+  void expect_end() {
+    skip_spaces();
+    if (!text_.empty()) throw NoLiteral{};
+  }
+
   Json call() {
     const std::string name = word();
     expect('(');
@@ -96,9 +108,23 @@ class LiteralReader {
     return out;
   }
 
-  [[nodiscard]] bool begins_string() const { return text_.starts_with('"') || text_.starts_with('\''); }
+  [[nodiscard]] bool begins_string() const {
+    if (!quote_.empty()) return text_.starts_with(quote_);
+    return text_.starts_with('"') || text_.starts_with('\'');
+  }
+
+  // Between marks everything is as it stands.
+  std::string marked_string() {
+    text_.remove_prefix(quote_.size());
+    const std::size_t end = text_.find(quote_);
+    if (end == std::string_view::npos) throw NoLiteral{};
+    std::string out(text_.substr(0, end));
+    text_.remove_prefix(end + quote_.size());
+    return out;
+  }
 
   std::string string() {
+    if (!quote_.empty()) return marked_string();
     const char quote = next();
     std::string out;
     for (char c = next(); c != quote; c = next()) {
@@ -183,6 +209,7 @@ class LiteralReader {
   }
 
   std::string_view text_;
+  std::string_view quote_;  // around strings; empty: one character, with escapes in them
   std::size_t depth_ = 0;
 };
 
@@ -191,6 +218,14 @@ class LiteralReader {
 std::optional<Json> python_calls(std::string_view text) {
   try {
     return LiteralReader(text).calls();
+  } catch (const NoLiteral&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<Json> gemma_object(std::string_view text) {
+  try {
+    return LiteralReader(text, grammar::kGemmaQuote).object();
   } catch (const NoLiteral&) {
     return std::nullopt;
   }

@@ -11,4 +11,7 @@ namespace plimsoll::api {
 // it is no such list, or beyond the limits of json_text.hpp.
 [[nodiscard]] std::optional<Json> python_calls(std::string_view text);
 
+// {KEY:VALUE,...} as Gemma 4 writes it, likewise.
+[[nodiscard]] std::optional<Json> gemma_object(std::string_view text);
+
 }  // namespace plimsoll::api

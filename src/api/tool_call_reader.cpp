@@ -171,8 +171,10 @@ class ToolCallReader::Impl {
     const CallName::Seen seen = call_name_->push(c);
     if (seen == CallName::Seen::inside) return;
     const bool is_ours = names_.empty() || std::ranges::contains(names_, call_name_->name());
-    if (seen == CallName::Seen::end && is_ours) {
-      json_begin_ = held_.size();
+    const bool is_behind = !marked_->between.empty();  // the arguments; else their bracket is what was read
+    if (seen == CallName::Seen::end && is_ours && (is_behind || c == '{')) {
+      json_begin_ = held_.size() - (is_behind ? 0 : 1);
+      if (!is_behind) (void)json_.push(c);
       return;
     }
     const std::size_t begin = held_.size() - call_name_->unread();
@@ -233,7 +235,7 @@ class ToolCallReader::Impl {
   }
 
   [[nodiscard]] bool read_named_call(const std::string& text) {
-    ToolCall call{.id = call_name_->id(), .name = call_name_->name(), .arguments = to_text(parse_object(text))};
+    ToolCall call{.id = call_name_->id(), .name = call_name_->name(), .arguments = to_text(object_in(text))};
     if (!call.id.empty() && !ids_.insert(call.id).second) call.id.clear();
     calls_.push_back(std::move(call));
     call_name_.reset();
@@ -242,6 +244,13 @@ class ToolCallReader::Impl {
 
   [[nodiscard]] grammar::MarkedForm::Values values() const {
     return marked_ == nullptr ? grammar::MarkedForm::Values::json : marked_->values;
+  }
+
+  [[nodiscard]] Json object_in(const std::string& text) const {
+    if (values() != grammar::MarkedForm::Values::gemma) return parse_object(text);
+    const std::optional<Json> object = gemma_object(text);
+    if (!object) throw bad_request("no arguments");
+    return *object;
   }
 
   // Lists as the only member of an object.

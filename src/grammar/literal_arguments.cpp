@@ -95,7 +95,7 @@ class LiteralArguments {
   }
 
   [[nodiscard]] std::string pair(const std::string& key, const std::string& value) const {
-    return fmt::format(R"({} "=" {})", key, value);
+    return fmt::format("{} {} {}", key, gbnf_literal(values_ == Values::python ? "=" : ":"), value);
   }
 
   // The optional ones there or not; made from the last to the first. An alternative that is empty must be the first.
@@ -118,6 +118,10 @@ class LiteralArguments {
   }
 
   std::string value(const Json& of, const std::string& pointer, const std::string& name) {
+    return values_ == Values::python ? python_value(of, pointer, name) : gemma_value(of, pointer, name);
+  }
+
+  std::string python_value(const Json& of, const std::string& pointer, const std::string& name) {
     std::vector<std::string> alternatives{reader_.value(of, pointer, name)};
     try {
       add_python(reader_.flat(of, pointer), pointer, name, alternatives);
@@ -170,9 +174,117 @@ class LiteralArguments {
     return quoted_;
   }
 
+  // Texts are otherwise than JSON's at any depth, and so are the names in objects.
+  std::string gemma_value(const Json& of, const std::string& pointer, const std::string& name) {
+    const TypeNames types = types_of_value(reader_, of, pointer);
+    const auto may_be = [&](const char* type) { return types.empty() || types.contains(type); };
+    if (!may_be("string") && !may_be("array") && !may_be("object")) return reader_.value(of, pointer, name);
+    if (depth_ >= kDeepestHeld || rules_.size() > kLargestHeld) {
+      reader_.notes().unchecked(pointer, "schema", "it is too deep or too large");
+      return any();
+    }
+    ++depth_;
+    std::string out;
+    try {
+      out = gemma_flat(reader_.flat(of, pointer), pointer, name);
+    } catch (const NothingAllowed&) {
+      reader_.notes().wrong(pointer, "", "allows nothing");
+      out = any();
+    }
+    --depth_;
+    return out;
+  }
+
+  std::string gemma_flat(const Json& flat, const std::string& pointer, const std::string& name) {
+    if (flat == false) throw NothingAllowed(pointer, "allows nothing");
+    if (!flat.is_object()) return any();
+    std::vector<std::string> alternatives;
+    if (flat.contains("nullable")) alternatives.push_back(rules_.json("null"));
+    const auto values = allowed_values(flat);
+    if (values && add_gemma_words(*values, alternatives)) return gbnf_any_of(alternatives);
+    note_texts(flat, pointer);
+    const std::vector<Json> branches = flat_branches(reader_, flat, pointer);
+    for (const Json& branch : branches) alternatives.push_back(gemma_value(branch, pointer, name));
+    if (!branches.empty()) return gbnf_any_of(alternatives);
+    const TypeNames types = types_of_flat(reader_, flat, pointer);
+    for (const std::string& type : types) {
+      alternatives.push_back(type == "string"   ? gemma_text()
+                             : type == "array"  ? gemma_list(flat, pointer, name)
+                             : type == "object" ? gemma_object(flat, pointer)
+                                                : rules_.json(type));
+    }
+    return types.empty() ? any() : gbnf_any_of(alternatives);
+  }
+
+  // Single values alone. False: there are others, or none.
+  [[nodiscard]] static bool add_gemma_words(const Json& values, std::vector<std::string>& alternatives) {
+    const bool can = std::ranges::none_of(values, [](const Json& one) {
+      return one.is_structured() || (one.is_string() && one.get<std::string>().contains(kGemmaQuote));
+    });
+    if (!can || values.empty()) return false;
+    for (const Json& one : values) {
+      alternatives.push_back(
+          gbnf_literal(one.is_string() ? fmt::format("{0}{1}{0}", kGemmaQuote, one.get<std::string>()) : one.dump()));
+    }
+    return true;
+  }
+
+  void note_texts(const Json& flat, const std::string& pointer) {
+    for (const char* keyword :
+         {"pattern", "format", "contentEncoding", "minLength", "maxLength", "const", "enum", "not", "minItems",
+          "maxItems", "uniqueItems", "contains", "prefixItems", "minimum", "maximum"}) {
+      if (flat.contains(keyword))
+        reader_.notes().unchecked(pointer, keyword, "the form's own values are held by their type");
+    }
+    if (flat.contains(kConditions)) reader_.notes().unchecked(pointer, "if", kHeldSingly);
+  }
+
+  std::string gemma_text() {
+    if (text_.empty())
+      text_ =
+          rules_.add("quoted", fmt::format("{} {}", gbnf_literal(kGemmaQuote), text_as_far_as(rules_, kGemmaQuote)));
+    return text_;
+  }
+
+  std::string gemma_list(const Json& flat, const std::string& pointer, const std::string& name) {
+    const bool has_places = flat.contains("prefixItems") || !flat.contains("items");
+    const std::string item = has_places ? any() : gemma_value(flat["items"], pointer + "/items", name + "-items");
+    return rules_.add(name + "-list", list_of("[", item, "]"));
+  }
+
+  std::string gemma_object(const Json& flat, const std::string& pointer) {
+    const std::string inside = members(flat, pointer);
+    return fmt::format(R"("{{" {} {} "}}")", inside.empty() ? gap_ : inside, gap_);
+  }
+
+  [[nodiscard]] std::string list_of(const char* begin, const std::string& item, const char* end) const {
+    return fmt::format(R"({0} {2} ({1} ("," {2} {1})*)? {2} {3})", gbnf_literal(begin), item, gap_, gbnf_literal(end));
+  }
+
+  // Any value at all.
+  std::string any() {
+    if (!any_.empty()) return any_;
+    any_ = rules_.reserve("any");
+    const std::string member = fmt::format(R"([a-zA-Z0-9_.$-]+ ":" {})", any_);
+    const std::vector<std::string> all{gemma_text(),
+                                       rules_.add("anylist", list_of("[", any_, "]")),
+                                       rules_.add("anydict", list_of("{", member, "}")),
+                                       rules_.json("number"),
+                                       rules_.json("boolean"),
+                                       rules_.json("null")};
+    rules_.set(any_, gbnf_any_of(all));
+    return any_;
+  }
+
+  static constexpr int kDeepestHeld = 6;
+  static constexpr std::size_t kLargestHeld = std::size_t{1} << 20U;
+
   SchemaReader& reader_;
   GbnfRules& rules_;
   Values values_;
+  int depth_ = 0;
+  std::string text_;
+  std::string any_;
   std::string root_;
   std::string gap_;
   std::string quoted_;

@@ -11,6 +11,8 @@
 
 namespace plimsoll::grammar {
 
+inline constexpr std::string_view kGemmaQuote = "<|\"|>";
+
 struct MarkedForm {
   // What stands between `begin` and `end`.
   enum class Inside {
@@ -22,6 +24,7 @@ struct MarkedForm {
   enum class Values {
     json,
     python,  // a list of calls is [NAME(KEY=VALUE, ...), ...]; values are JSON's or Python's
+    gemma,   // {KEY:VALUE,...}; texts stand between kGemmaQuote
   };
 
   ToolForm form;
@@ -133,6 +136,11 @@ inline constexpr std::array kMarkedForms{
                .begin = "<|tool_call_start|>",
                .end = "<|tool_call_end|>",
                .values = MarkedForm::Values::python},
+    MarkedForm{.form = ToolForm::gemma,
+               .inside = MarkedForm::Inside::arguments,
+               .begin = "<|tool_call>call:",
+               .end = "<tool_call|>",
+               .values = MarkedForm::Values::gemma},
     MarkedForm{.form = ToolForm::cohere,
                .inside = MarkedForm::Inside::calls,
                .begin = "<|START_ACTION|>",

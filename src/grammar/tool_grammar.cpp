@@ -132,7 +132,9 @@ class ToolGrammar {
       return;
     }
     if (has_literals()) {
-      choices_.push_back(fmt::format("{} f{}-root {}", gbnf_literal(name + "("), index, gbnf_literal(")")));
+      const bool python = marked_->values == MarkedForm::Values::python;
+      choices_.push_back(fmt::format("{} f{}-root {}", gbnf_literal(name + (python ? "(" : "{")), index,
+                                     gbnf_literal(python ? ")" : "}")));
       return;
     }
     if (marked_ != nullptr && marked_->inside == MarkedForm::Inside::arguments) {

@@ -85,5 +85,28 @@ TEST_F(LiteralGrammarTest, ArgumentsThatAreNotDescribed) {
   EXPECT_TRUE(allows(odd, in_list("c=1"))) << odd;
 }
 
+TEST_F(LiteralGrammarTest, ValuesOfGemma) {
+  const std::string gbnf = grammar_of(ToolForm::gemma, R"({"type": "object", "properties": {
+    "text": {"type": "string"}, "word": {"enum": ["red", 3]}, "on": {"type": "boolean"},
+    "maybe": {"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 5}, {"type": "null"}]},
+    "list": {"type": "array", "items": {"type": "string"}}, "any": {},
+    "map": {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "integer"}}, "required": ["a"]}}})");
+  const auto allowed = [&](const std::string& arguments) {
+    return allows(gbnf, "<|tool_call>call:f{" + arguments + "}<tool_call|>");
+  };
+  for (const char* good :
+       {"", R"(text:<|"|>a " } <| ] \<|"|>)", R"(text:<|"|><|"|>,on:true)", R"(word:<|"|>red<|"|>)", "word:3",
+        "on:false", "maybe:5", "maybe:null", R"(maybe:<|"|>x<|"|>)", "list:[]", R"(list:[<|"|>a<|"|>,<|"|>b<|"|>])",
+        "any:[1,{k:null}]", R"(any:<|"|>x<|"|>)", R"(map:{a:<|"|>x<|"|>,b:1})", R"(map:{a:<|"|>x<|"|>})"})
+    EXPECT_TRUE(allowed(good)) << good << "\n" << gbnf;
+  for (const char* bad :
+       {"text:a", "text:\"a\"", "text:1", R"(word:<|"|>blue<|"|>)", "on:True", "maybe:4", "maybe:true", "list:[1]",
+        R"(list:<|"|>a<|"|>)", "map:{b:1}", R"(map:{a:<|"|>x<|"|>,c:1})", "other:1", "on:true,"})
+    EXPECT_FALSE(allowed(bad)) << bad;
+  const std::string tree = grammar_of(ToolForm::gemma, R"({"type": "object", "properties": {
+    "left": {"$ref": "#"}, "right": {"$ref": "#"}, "name": {"type": "string"}}})");
+  EXPECT_TRUE(allows(tree, R"(<|tool_call>call:f{left:{right:{name:<|"|>x<|"|>}}}<tool_call|>)"));
+}
+
 }  // namespace
 }  // namespace plimsoll::api

@@ -64,6 +64,27 @@ TEST(LiteralReaderTest, WhatIsNoListOfCallsIsText) {
   }
 }
 
+TEST(LiteralReaderTest, ValuesOfGemma) {
+  const std::string code = "if a: {\n  print(\"}\") <|tool_call> <| <tool_call|> '";
+  const std::string text = "I look.\n<|tool_call>call:f{s:<|\"|>" + code +
+                           "<|\"|>,n:-1.5, on:true,no:null,of:[1,<|\"|>]<|\"|>,{k:{}}],<|\"|>a b<|\"|>:2}<tool_call|>";
+  const Read read = read_every_way(ToolForm::gemma, text);
+  EXPECT_EQ(read.text, "I look.");
+  ASSERT_EQ(read.calls.size(), 1U);
+  EXPECT_EQ(Json::parse(read.calls[0].arguments), (Json{{"s", code},
+                                                        {"n", -1.5},
+                                                        {"on", true},
+                                                        {"no", nullptr},
+                                                        {"of", Json::parse(R"([1, "]", {"k": {}}])")},
+                                                        {"a b", 2}}));
+  for (const char* wrong :
+       {"wea(", "wea", "wea {}", "wea{x}", "wea{x:}", "wea{x:Ulm}", "wea{x:1 y:2}", "warning{}", "{}"}) {
+    const std::string none = std::string("<|tool_call>call:") + wrong + "<tool_call|>";
+    EXPECT_EQ(read_every_way(ToolForm::gemma, none, test::two_tools()),
+              (Read{.text = none, .calls = {}, .cut = false}));
+  }
+}
+
 TEST(LiteralReaderTest, DeepAndLongValuesDoNoHarm) {
   const std::string deep = std::string(200'000, '[') + std::string(200'000, ']');
   EXPECT_TRUE(test::read(ToolForm::lfm, {in_list("f(x=" + deep + ")")}).calls.empty());

@@ -51,7 +51,7 @@ constexpr TemplateForm kForms[] = {
     {"deepseek-ai-DeepSeek-V3.2", ToolForm::listed},
     {"fireworks-ai-llama-3-firefunction-v2", ToolForm::listed},
     {"google-gemma-2-2b-it", ToolForm::listed},
-    {"google-gemma-4-31B-it", ToolForm::listed},
+    {"google-gemma-4-31B-it", ToolForm::gemma},
     {"ibm-granite-granite-3.3-2B-Instruct", ToolForm::granite},
     {"ibm-granite-granite-4.0", ToolForm::hermes},
     {"llama-cpp-deepseek-r1", ToolForm::fenced},

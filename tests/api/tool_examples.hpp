@@ -87,7 +87,16 @@ inline const std::vector<FormExample>& form_examples() {
        R"("Ulm")",
        ", days=",
        R"((city="Ulm"))",
-       "()"}};
+       "()"},
+      {ToolForm::gemma,
+       "gemma",
+       R"(<|tool_call>call:weather{city:<|"|>Ulm<|"|>}<tool_call|>)",
+       R"(<|tool_call>call:weather{city:<|"|>Ulm<|"|>}<tool_call|><|tool_call>call:wea{}<tool_call|>)",
+       {"", ""},
+       R"(<|"|>Ulm<|"|>)",
+       ",days:",
+       R"({city:<|"|>Ulm<|"|>})",
+       "{}"}};
   return kExamples;
 }
 

@@ -37,6 +37,8 @@ TEST(CallTextTest, ValuesOfPython) {
       R"([{"name": "a", "arguments": {"t": "it's \"1\"\n", "on": true, "no": null, "of": [false, {"k": 1.5}]}}])");
   EXPECT_EQ(call_text(ToolForm::lfm, calls),
             R"(<|tool_call_start|>[a(t="it's \"1\"\n", on=True, no=None, of=[False, {"k": 1.5}])]<|tool_call_end|>)");
+  EXPECT_EQ(call_text(ToolForm::gemma, calls),
+            "<|tool_call>call:a{t:<|\"|>it's \"1\"\n<|\"|>,on:true,no:null,of:[false,{k:1.5}]}<tool_call|>");
 }
 
 }  // namespace
