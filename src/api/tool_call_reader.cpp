@@ -12,6 +12,8 @@
 #include "grammar/tool_opening.hpp"
 
 #include "call_name.hpp"
+#include "json_end.hpp"
+#include "literal_text.hpp"
 #include "tagged_call.hpp"
 
 namespace plimsoll::api {
@@ -21,33 +23,6 @@ using grammar::ToolForm;
 using grammar::ToolOpening;
 
 bool is_space(char c) { return grammar::kSpaces.contains(c); }
-
-// Where a JSON object or array ends, one character after the other. Whether it is JSON is another question.
-class JsonEnd {
- public:
-  enum class Seen { nothing, inside, end, no_json };
-
-  Seen push(char c) {
-    if (depth_ == 0) {
-      if (is_space(c)) return Seen::nothing;
-      if (c != '{' && c != '[') return Seen::no_json;
-    }
-    if (in_string_) {
-      in_string_ = c != '"' || escaped_;
-      escaped_ = c == '\\' && !escaped_;
-      return Seen::inside;
-    }
-    in_string_ = c == '"';
-    if (c == '{' || c == '[') ++depth_;
-    if (c == '}' || c == ']') --depth_;
-    return depth_ == 0 ? Seen::end : Seen::inside;
-  }
-
- private:
-  std::size_t depth_ = 0;
-  bool in_string_ = false;
-  bool escaped_ = false;
-};
 
 // Marks that may stand behind a call, in this order; each may be missing.
 std::vector<std::string_view> ends_of(ToolForm form) {
@@ -174,7 +149,7 @@ class ToolCallReader::Impl {
       for (const char c : tagged_->name_begin) (void)tagged_call_->push(c);  // its first tag was left out
       return;
     }
-    json_ = {};
+    json_ = JsonEnd(values());
     json_begin_ = call_name_ ? 0 : opening_.holds_json ? held_.find('{') : held_.size();
     if (call_name_) return;
     for (std::size_t i = json_begin_; i < held_.size(); ++i) (void)json_.push(held_[i]);
@@ -196,8 +171,10 @@ class ToolCallReader::Impl {
     const CallName::Seen seen = call_name_->push(c);
     if (seen == CallName::Seen::inside) return;
     const bool is_ours = names_.empty() || std::ranges::contains(names_, call_name_->name());
-    if (seen == CallName::Seen::end && is_ours) {
-      json_begin_ = held_.size();
+    const bool is_behind = !marked_->between.empty();  // the arguments; else their bracket is what was read
+    if (seen == CallName::Seen::end && is_ours && (is_behind || c == '{')) {
+      json_begin_ = held_.size() - (is_behind ? 0 : 1);
+      if (!is_behind) (void)json_.push(c);
       return;
     }
     const std::size_t begin = held_.size() - call_name_->unread();
@@ -258,18 +235,38 @@ class ToolCallReader::Impl {
   }
 
   [[nodiscard]] bool read_named_call(const std::string& text) {
-    ToolCall call{.id = call_name_->id(), .name = call_name_->name(), .arguments = to_text(parse_object(text))};
+    ToolCall call{.id = call_name_->id(), .name = call_name_->name(), .arguments = to_text(object_in(text))};
     if (!call.id.empty() && !ids_.insert(call.id).second) call.id.clear();
     calls_.push_back(std::move(call));
     call_name_.reset();
     return true;
   }
 
+  [[nodiscard]] grammar::MarkedForm::Values values() const {
+    return marked_ == nullptr ? grammar::MarkedForm::Values::json : marked_->values;
+  }
+
+  [[nodiscard]] Json object_in(const std::string& text) const {
+    if (values() != grammar::MarkedForm::Values::gemma) return parse_object(text);
+    const std::optional<Json> object = gemma_object(text);
+    if (!object) throw bad_request("no arguments");
+    return *object;
+  }
+
+  // Lists as the only member of an object.
+  [[nodiscard]] Json calls_in(const std::string& text) const {
+    if (values() == grammar::MarkedForm::Values::python) {
+      const std::optional<Json> calls = python_calls(text);
+      if (!calls) throw bad_request("no list of calls");
+      return {{"tool_calls", *calls}};
+    }
+    return parse_object(text.front() == '[' ? fmt::format(R"({{"tool_calls":{}}})", text) : text);
+  }
+
   [[nodiscard]] bool read_calls(const std::string& text) {
     try {
       if (call_name_) return read_named_call(text);
-      const bool list = text.front() == '[';
-      const Json json = parse_object(list ? fmt::format(R"({{"tool_calls":{}}})", text) : text);
+      const Json json = calls_in(text);
       std::vector<ToolCall> calls;
       const auto several = json.find("tool_calls");
       if (several == json.end()) {

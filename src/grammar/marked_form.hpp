@@ -11,12 +11,20 @@
 
 namespace plimsoll::grammar {
 
+inline constexpr std::string_view kGemmaQuote = "<|\"|>";
+
 struct MarkedForm {
   // What stands between `begin` and `end`.
   enum class Inside {
     arguments,  // the function's name, what may follow it, `between`, and the arguments
     call,       // {"name": ..., "arguments": {...}}
     calls,      // a list of those; it is the whole section
+  };
+  // How what is said there is written.
+  enum class Values {
+    json,
+    python,  // a list of calls is [NAME(KEY=VALUE, ...), ...]; values are JSON's or Python's
+    gemma,   // {KEY:VALUE,...}; texts stand between kGemmaQuote
   };
 
   ToolForm form;
@@ -29,6 +37,7 @@ struct MarkedForm {
   std::string_view seen{};  // the end of the prompt, as far as a `begin` may have begun there
   bool ends_there = false;  // `end` ends the answer, too: it is seldom seen, and there is one call
   bool is_single = false;   // one call in an answer
+  Values values = Values::json;
 
   // Where the name stands outside of the JSON:
   std::string_view between{};  // before the arguments
@@ -122,6 +131,16 @@ inline constexpr std::array kMarkedForms{
     MarkedForm{
         .form = ToolForm::apriel, .inside = MarkedForm::Inside::calls, .begin = "<tool_calls>", .end = "</tool_calls>"},
     MarkedForm{.form = ToolForm::granite, .inside = MarkedForm::Inside::calls, .begin = "<|tool_call|>"},
+    MarkedForm{.form = ToolForm::lfm,
+               .inside = MarkedForm::Inside::calls,
+               .begin = "<|tool_call_start|>",
+               .end = "<|tool_call_end|>",
+               .values = MarkedForm::Values::python},
+    MarkedForm{.form = ToolForm::gemma,
+               .inside = MarkedForm::Inside::arguments,
+               .begin = "<|tool_call>call:",
+               .end = "<tool_call|>",
+               .values = MarkedForm::Values::gemma},
     MarkedForm{.form = ToolForm::cohere,
                .inside = MarkedForm::Inside::calls,
                .begin = "<|START_ACTION|>",

@@ -2,16 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <map>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "grammar/normal_schema.hpp"
-#include "grammar/tool_opening.hpp"
 
 #include "schema_reader.hpp"
 #include "schema_values.hpp"
+#include "tag_text.hpp"
 #include "value_types.hpp"
 
 namespace plimsoll::grammar {
@@ -21,7 +20,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kOneByOne = "arguments in tags are held one by one";
 constexpr const char* kAnyText = "a text in tags is any text";
-constexpr const char* kNoCharacters = R"(\x00\uD800-\uDFFF\U00110000-\U001FFFFF)";  // members of a class
 
 Json additional_of(const Json& flat) {
   return flat.value("additionalProperties", Json(!flat.contains("properties") && !flat.contains("patternProperties")));
@@ -164,26 +162,10 @@ class TaggedArguments {
     }
   }
 
-  // As far as a value's end tag: a rule for how much of that has been seen.
+  // As far as a value's end tag.
   std::string any_text() {
     if (!any_text_.empty()) return any_text_;
-    const WrittenOpening end = written_tag(form_.value_end);
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < end.states.size(); ++i) names.push_back(rules_.reserve("text"));
-    for (std::size_t i = 0; i < end.states.size(); ++i) {
-      std::map<std::size_t, std::string> classes;
-      std::string all = kNoCharacters;
-      for (const auto& [c, to] : end.states[i].next) {
-        const std::string member = gbnf_class_member(c);
-        classes[to] += member;
-        all += member;
-      }
-      std::string body = fmt::format("[^{}] {}", all, names[end.states[i].otherwise]);
-      for (const auto& [to, members] : classes)
-        body += fmt::format(" | [{}]{}", members, to == WrittenOpening::kBegun ? "" : " " + names[to]);
-      rules_.set(names[i], std::move(body));
-    }
-    any_text_ = names.front();
+    any_text_ = text_as_far_as(rules_, form_.value_end);
     return any_text_;
   }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "grammar/marked_form.hpp"
+
 namespace plimsoll::grammar {
 namespace {
 
@@ -31,6 +33,10 @@ constexpr std::array kSigns{
     TemplateSign{.form = ToolForm::granite, .words = {"<|tool_call|>"}},
     TemplateSign{.form = ToolForm::cohere, .words = {"<|START_ACTION|>", "tool_name"}},
     TemplateSign{.form = ToolForm::gigachat, .words = {"function call", "<|role_sep|>"}},
+    TemplateSign{.form = ToolForm::gemma, .words = {"<|tool_call>call:", "<tool_call|>", kGemmaQuote}},
+    TemplateSign{.form = ToolForm::lfm, .words = {"<|tool_call_start|>["}},
+    TemplateSign{.form = ToolForm::lfm, .words = {"List of tools: <|tool_list_start|>["}},
+    TemplateSign{.form = ToolForm::lfm, .words = {"List of tools: [", "<|im_start|>"}},
     TemplateSign{.form = ToolForm::functionary, .words = {"<function=", "</function>"}, .without = "<parameter"},
     TemplateSign{.form = ToolForm::bare, .words = {"<|python_tag|>"}},
     TemplateSign{.form = ToolForm::bare, .words = {"ipython"}},

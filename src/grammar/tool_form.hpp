@@ -21,6 +21,8 @@ enum class ToolForm {
   granite,      // <|tool_call|>[{"name": ..., "arguments": {...}}, ...] (Granite 3.3)
   cohere,       // <|START_ACTION|>[{"tool_call_id": "0", "tool_name": ..., "parameters": {...}}, ...]<|END_ACTION|>
   gigachat,     // function call<|role_sep|>{"name": ..., "arguments": {...}} (GigaChat 3)
+  lfm,          // <|tool_call_start|>[NAME(KEY=VALUE, ...), ...]<|tool_call_end|> (LFM2)
+  gemma,        // <|tool_call>call:NAME{KEY:<|"|>TEXT<|"|>,KEY:1}<tool_call|> (Gemma 4)
   bare,         // {"name": ..., "parameters": {...}} as the whole answer, one call (Llama 3)
   coder,        // <tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></tool_call> (Qwen3-Coder)
   glm,          // <tool_call>NAME<arg_key>KEY</arg_key><arg_value>VALUE</arg_value></tool_call> (GLM 4.5)
@@ -32,7 +34,8 @@ inline constexpr std::array kToolForms{ToolForm::hermes,   ToolForm::mistral, To
                                        ToolForm::deepseek, ToolForm::fenced,  ToolForm::kimi,    ToolForm::functionary,
                                        ToolForm::nemotron, ToolForm::apriel,  ToolForm::granite, ToolForm::cohere,
                                        ToolForm::gigachat, ToolForm::bare,    ToolForm::coder,   ToolForm::glm,
-                                       ToolForm::minimax,  ToolForm::seed,    ToolForm::listed};
+                                       ToolForm::minimax,  ToolForm::seed,    ToolForm::lfm,     ToolForm::gemma,
+                                       ToolForm::listed};
 
 // Recognised by words in the template's source; `listed` where none is found.
 [[nodiscard]] ToolForm tool_form(std::string_view template_source);

@@ -13,6 +13,7 @@
 #include <plimsoll/base/error.hpp>
 #include "grammar/gbnf_text.hpp"
 #include "grammar/json_schema.hpp"
+#include "grammar/literal_arguments.hpp"
 #include "grammar/marked_form.hpp"
 #include "grammar/tagged_arguments.hpp"
 #include "grammar/tagged_form.hpp"
@@ -97,7 +98,7 @@ class ToolGrammar {
     const Json schema = schema_of_arguments(function);
     if (!is_schema_of_an_object(function["parameters"])) loosen("the parameters are not a schema of an object");
     try {
-      SchemaGrammar made = grammar_of(schema);
+      SchemaGrammar made = grammar_of(schema, budget_);
       if (size_ += made.gbnf.size(); size_ <= kLargest) {
         for (SchemaNote& note : made.notes) {
           note.pointer = name + note.pointer;
@@ -110,13 +111,15 @@ class ToolGrammar {
       loosen(error.what());
     }
     SchemaBudget budget;
-    return tagged_ != nullptr ? grammar_of_tagged_arguments({{"type", "object"}}, *tagged_, budget).gbnf
-                              : grammar_of_schema({{"type", "object"}}, budget).gbnf;
+    return grammar_of({{"type", "object"}}, budget).gbnf;
   }
 
-  SchemaGrammar grammar_of(const Json& schema) {
-    return tagged_ != nullptr ? grammar_of_tagged_arguments(schema, *tagged_, budget_)
-                              : grammar_of_schema(schema, budget_);
+  [[nodiscard]] bool has_literals() const { return marked_ != nullptr && marked_->values != MarkedForm::Values::json; }
+
+  [[nodiscard]] SchemaGrammar grammar_of(const Json& schema, SchemaBudget& budget) const {
+    if (tagged_ != nullptr) return grammar_of_tagged_arguments(schema, *tagged_, budget);
+    return has_literals() ? grammar_of_literal_arguments(schema, marked_->values, budget)
+                          : grammar_of_schema(schema, budget);
   }
 
   void add_function(const Json& function) {
@@ -126,6 +129,12 @@ class ToolGrammar {
     lines_.push_back(gbnf_with_prefix(arguments_grammar(function), fmt::format("f{}-", index)));
     if (tagged_ != nullptr) {
       choices_.push_back(fmt::format("{} line f{}-root", gbnf_literal(name + std::string(tagged_->name_end)), index));
+      return;
+    }
+    if (has_literals()) {
+      const bool python = marked_->values == MarkedForm::Values::python;
+      choices_.push_back(fmt::format("{} f{}-root {}", gbnf_literal(name + (python ? "(" : "{")), index,
+                                     gbnf_literal(python ? ")" : "}")));
       return;
     }
     if (marked_ != nullptr && marked_->inside == MarkedForm::Inside::arguments) {
@@ -145,7 +154,7 @@ class ToolGrammar {
     if (tagged_ != nullptr)
       return tagged_->name_begin.empty() ? "choice" : gbnf_literal(tagged_->name_begin) + " choice";
     if (marked_ == nullptr) return R"("{" ws "\"name\"" ws ":" ws choice)";
-    if (marked_->inside == MarkedForm::Inside::arguments) return "choice";
+    if (marked_->inside == MarkedForm::Inside::arguments || has_literals()) return "choice";
     return fmt::format(R"("{{" ws {} "\"{}\"" ws ":" ws choice)", marked_->first, marked_->name_key);
   }
 

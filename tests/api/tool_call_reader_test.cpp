@@ -209,7 +209,9 @@ RC_GTEST_PROP(ToolCallReaderTest, AnyCutGivesTheSame, ()) {
       "</invoke>", "<|start|>assistant", "<|channel|>commentary", " to=functions.", "<|message|>", "<|call|>",
       "<｜tool▁calls▁begin｜>", "<｜tool▁call▁begin｜>", "function", "<｜tool▁sep｜>", "\n```json\n", "```",
       "<｜tool▁call▁end｜>", "<｜tool▁calls▁end｜>", "<|tool_call_begin|>", "functions.", ":0",
-      "<|tool_call_argument_begin|>", "<|tool_call_end|>", "[CALL_ID]", "[ARGS]", "{}", "<TOOLCALL>", "</TOOLCALL>");
+      "<|tool_call_argument_begin|>", "<|tool_call_end|>", "[CALL_ID]", "[ARGS]", "{}", "<TOOLCALL>", "</TOOLCALL>",
+      "<|tool_call_start|>", "<|tool_call_end|>", "[a(", "x=", "'", ",", ")]", "b()", "<|tool_call>call:", "a{",
+      "x:", "<|\"|>", "<tool_call|>");
   const auto parts = *rc::gen::container<std::vector<std::string>>(part);
   std::string text;
   for (const std::string& one : parts) text += one;

@@ -22,6 +22,11 @@ struct FormExample {
   std::string one;                       // weather of Ulm
   std::string several;                   // the same, and wea; empty: not in this form
   std::vector<std::string> ids{"", ""};  // of these calls
+  // How the pieces of `one` are written:
+  std::string ulm = R"("Ulm")";
+  std::string days = R"(,"days":)";  // behind that
+  std::string arguments = R"({"city": "Ulm"})";
+  std::string no_arguments = "{}";
 };
 
 inline const std::vector<FormExample>& form_examples() {
@@ -73,7 +78,25 @@ inline const std::vector<FormExample>& form_examples() {
        R"(<|START_ACTION|>[{"tool_call_id": "0", "tool_name": "weather", "parameters": {"city": "Ulm"}}]<|END_ACTION|>)",
        R"(<|START_ACTION|>[{"tool_name": "weather", "parameters": {"city": "Ulm"}},)"
        R"({"tool_call_id": "1", "tool_name": "wea", "parameters": {}}]<|END_ACTION|>)"},
-      {ToolForm::gigachat, "gigachat", "<|message_sep|>\n\nfunction call<|role_sep|>\n" + kUlm, ""}};
+      {ToolForm::gigachat, "gigachat", "<|message_sep|>\n\nfunction call<|role_sep|>\n" + kUlm, ""},
+      {ToolForm::lfm,
+       "lfm",
+       R"(<|tool_call_start|>[weather(city="Ulm")]<|tool_call_end|>)",
+       R"(<|tool_call_start|>[weather(city='Ulm'), wea()]<|tool_call_end|>)",
+       {"", ""},
+       R"("Ulm")",
+       ", days=",
+       R"((city="Ulm"))",
+       "()"},
+      {ToolForm::gemma,
+       "gemma",
+       R"(<|tool_call>call:weather{city:<|"|>Ulm<|"|>}<tool_call|>)",
+       R"(<|tool_call>call:weather{city:<|"|>Ulm<|"|>}<tool_call|><|tool_call>call:wea{}<tool_call|>)",
+       {"", ""},
+       R"(<|"|>Ulm<|"|>)",
+       ",days:",
+       R"({city:<|"|>Ulm<|"|>})",
+       "{}"}};
   return kExamples;
 }
 

@@ -28,7 +28,17 @@ TEST(CallTextTest, CallsAsModelsWriteThem) {
   EXPECT_EQ(call_text(ToolForm::cohere, calls),
             "<|START_ACTION|>[{\"tool_name\": \"a\", \"parameters\": {\"x\":1}}, "
             "{\"tool_name\": \"b\", \"parameters\": {}}]<|END_ACTION|>");
+  EXPECT_EQ(call_text(ToolForm::lfm, calls), "<|tool_call_start|>[a(x=1), b()]<|tool_call_end|>");
   EXPECT_EQ(call_text(ToolForm::coder, calls), "");
+}
+
+TEST(CallTextTest, ValuesOfPython) {
+  const Json calls = Json::parse(
+      R"([{"name": "a", "arguments": {"t": "it's \"1\"\n", "on": true, "no": null, "of": [false, {"k": 1.5}]}}])");
+  EXPECT_EQ(call_text(ToolForm::lfm, calls),
+            R"(<|tool_call_start|>[a(t="it's \"1\"\n", on=True, no=None, of=[False, {"k": 1.5}])]<|tool_call_end|>)");
+  EXPECT_EQ(call_text(ToolForm::gemma, calls),
+            "<|tool_call>call:a{t:<|\"|>it's \"1\"\n<|\"|>,on:true,no:null,of:[false,{k:1.5}]}<tool_call|>");
 }
 
 }  // namespace

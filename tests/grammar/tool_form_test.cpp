@@ -18,6 +18,9 @@ TEST(ToolFormTest, IsRecognisedInTheTemplate) {
   EXPECT_EQ(tool_form("{{ '[TOOL_CALLS]' }}"), ToolForm::mistral);
   EXPECT_EQ(tool_form("{{ '[TOOL_CALLS]' + call.name + '[ARGS]' }}"), ToolForm::named);
   EXPECT_EQ(tool_form("<|start_header_id|>ipython"), ToolForm::bare);
+  EXPECT_EQ(tool_form("{{- '<|tool_call_start|>[' + calls + ']<|tool_call_end|>' -}}"), ToolForm::lfm);
+  EXPECT_EQ(tool_form("{{ '<|tool_call>call:' + name + '{' }}{{ '<|\"|>' + text + '<|\"|>' }}{{ '}<tool_call|>' }}"),
+            ToolForm::gemma);
   EXPECT_EQ(tool_form("{{ messages }}"), ToolForm::listed);
   EXPECT_EQ(tool_form(""), ToolForm::listed);
 }
