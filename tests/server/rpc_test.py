@@ -13,7 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from rpc_servers import CountingLine, RpcClient, RpcServer, SilentServer, free_port, greeting_of  # noqa: E402
+from rpc_servers import CountingLine, RpcClient, RpcServer, ScriptedServer, SilentServer, free_port, greeting_of  # noqa: E402
 from serving import BOSUN, MATE, Serving  # noqa: E402
 
 PROGRAM, RPC_SERVER, MODELS = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
@@ -200,6 +200,15 @@ class WrongServers(RpcCase):
             server = SilentServer(says)
             self.addCleanup(server.close)
             self.assertIn(words, self.refused_everywhere(server.address))
+
+    def scripted(self, **answers):
+        server = ScriptedServer(greeting_of(self.rpc_server().port), **answers)
+        self.addCleanup(server.close)
+        return server.address
+
+    def test_one_that_greets_and_then_is_silent(self):
+        """The engine would wait for its answer without an end."""
+        self.refused_everywhere(self.scripted(GET_DEVICE_MEMORY=None), "does not answer what the engine asks")
 
     def test_addresses_that_others_reach_are_refused(self):
         said = self.refused("203.0.113.7:50052", status=2)
