@@ -56,7 +56,7 @@ AddServer adder() {
 
 void require_answer(const RpcAddress& server, RpcUse use) {
   const auto limit = use == RpcUse::kept ? std::chrono::milliseconds(kWhileServerLetsGo) : kGreetingLimit;
-  if (const RpcGreeting greeting = greet_and_count(server, limit); !greeting.is_well())
+  if (const RpcGreeting greeting = greet_and_look(server, limit); !greeting.is_well())
     throw Error(ErrorCode::io, greeting.why);
 }
 
