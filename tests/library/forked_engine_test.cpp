@@ -69,15 +69,9 @@ TEST(Forked, AHostOfAnotherProcessGivesNoLease) {
   EXPECT_EQ(status_of_child([&] { return is_refused("acquire", [&] { (void)host.acquire("mate"); }); }), 0);
 }
 
-TEST(Forked, BeforeThereIsARuntimeAProcessMayBeForkedAsItLikes) {
-  {
-    const Runtime gone;
-  }
-  EXPECT_EQ(status_of_child([] {
-              const Runtime runtime;
-              return !runtime.devices().empty() && !runtime.ledger().size();
-            }),
-            0);
+TEST(Forked, WithoutARuntimeAProcessMayBeForkedAsItLikes) {
+  { const Runtime gone; }
+  EXPECT_EQ(status_of_child([] { return !Runtime().devices().empty(); }), 0);
 }
 
 }  // namespace
