@@ -1,6 +1,7 @@
 // The probes of this machine, each behind device::Probe. File roots can be moved, so that tests read fixtures.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "device/probe.hpp"
@@ -23,10 +24,10 @@ class GgmlProbe final : public Probe {
   const Clock& clock_;
 };
 
-// Whether the backend of a device can be asked now: one of another machine may wait for others, or end the process. Of
-// the whole process; without one every backend is asked. Any thread.
-using MayAskBackend = bool (*)(const DeviceInfo& device);
-void ask_before_backends(MayAskBackend may_ask) noexcept;
+// Who asks a backend about a device: one of another machine may wait for others, or without an end, or end the process.
+// False: it cannot be asked now, and was not. Of the whole process; without one every backend is asked. Any thread.
+using AskBackend = bool (*)(const DeviceInfo& device, const std::function<void()>& question);
+void ask_backends_by(AskBackend ask) noexcept;
 
 // The host, from /proc/meminfo: MemTotal, and MemAvailable as free.
 class MeminfoProbe final : public Probe {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -23,8 +24,10 @@ using Time = std::chrono::steady_clock::time_point;
 
 // The first word of the protocol: its number never changes, so that versions can be told apart.
 constexpr std::uint8_t kHello = 14;
-constexpr std::uint8_t kDeviceCount = 15;    // follows it since version 3
-constexpr std::size_t kCapabilities = 24;    // what a client can do beside TCP: nothing
+constexpr std::uint8_t kDeviceCount = 15;            // follows it since version 3
+constexpr std::uint8_t kAlignment = 1;               // of the memory of a device
+constexpr std::size_t kCapabilities = 24;            // what a client can do beside TCP: nothing
+constexpr std::uint64_t kMostAlignment = 1U << 20U;  // heuristic: real devices have 32 to 4096
 constexpr std::uint64_t kMostAnswer = 4096;  // an answer is a few bytes; other programs' first bytes are a huge number
 
 class Socket {
@@ -100,12 +103,13 @@ Step receive_all(int file, std::span<std::uint8_t> bytes, Time end) {
   return Step::done;
 }
 
-// Command, size, and as many bytes, which are 0: of the greeting, what the client can do.
-std::vector<std::uint8_t> question(std::uint8_t command, std::uint64_t size) {
+// Command, size, and as many bytes.
+std::vector<std::uint8_t> question(std::uint8_t command, std::span<const std::uint8_t> data = {}) {
   std::vector<std::uint8_t> out{command};
+  const std::uint64_t size = data.size();
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(&size);
   out.insert(out.end(), bytes, bytes + sizeof size);
-  out.resize(out.size() + size, 0);
+  out.insert(out.end(), data.begin(), data.end());
   return out;
 }
 
@@ -162,20 +166,40 @@ std::expected<std::vector<std::uint8_t>, RpcGreeting> ask(const RpcAddress& serv
   return answer;
 }
 
-RpcGreeting speak(const RpcAddress& server, int file, Time end, bool counts) {
-  const auto version = ask(server, file, question(kHello, kCapabilities), 3, end);
-  if (!version) return version.error();
-  RpcGreeting greeting = judge(server, *version);
-  if (!counts || !greeting.is_well()) return greeting;
-  std::uint32_t devices = 0;
-  const auto count = ask(server, file, question(kDeviceCount, 0), sizeof devices, end);
-  if (!count) return count.error();
-  std::memcpy(&devices, count->data(), sizeof devices);
-  if (devices <= kMostRpcDevices) return greeting;
-  return nonsense(server, fmt::format("claims to have {} devices", devices));
+// The engine rounds sizes up to it without a look.
+RpcGreeting look_at_alignment(const RpcAddress& server, int file, std::uint32_t device, Time end) {
+  std::array<std::uint8_t, sizeof device> number{};
+  std::memcpy(number.data(), &device, sizeof device);
+  std::uint64_t alignment = 0;
+  const auto told = ask(server, file, question(kAlignment, number), sizeof alignment, end);
+  if (!told) return told.error();
+  std::memcpy(&alignment, told->data(), sizeof alignment);
+  if (std::has_single_bit(alignment) && alignment <= kMostAlignment) return {.answer = RpcAnswer::greets, .why = {}};
+  return nonsense(server, fmt::format("claims that its memory is aligned to {} bytes", alignment));
 }
 
-RpcGreeting connect_and_speak(const RpcAddress& server, std::chrono::milliseconds limit, bool counts) {
+RpcGreeting look_at_devices(const RpcAddress& server, int file, Time end) {
+  std::uint32_t devices = 0;
+  const auto count = ask(server, file, question(kDeviceCount), sizeof devices, end);
+  if (!count) return count.error();
+  std::memcpy(&devices, count->data(), sizeof devices);
+  if (devices > kMostRpcDevices) return nonsense(server, fmt::format("claims to have {} devices", devices));
+  for (std::uint32_t device = 0; device < devices; ++device) {
+    if (RpcGreeting greeting = look_at_alignment(server, file, device, end); !greeting.is_well()) return greeting;
+  }
+  return {.answer = RpcAnswer::greets, .why = {}};
+}
+
+// What the client can do beside TCP: nothing.
+RpcGreeting speak(const RpcAddress& server, int file, Time end, bool looks) {
+  constexpr std::array<std::uint8_t, kCapabilities> kNothing{};
+  const auto version = ask(server, file, question(kHello, kNothing), 3, end);
+  if (!version) return version.error();
+  RpcGreeting greeting = judge(server, *version);
+  return looks && greeting.is_well() ? look_at_devices(server, file, end) : greeting;
+}
+
+RpcGreeting connect_and_speak(const RpcAddress& server, std::chrono::milliseconds limit, bool looks) {
   const auto ipv4 = ipv4_of(server.host);
   if (!ipv4) return unreachable(server, "its name was not resolved");
   sockaddr_in address{};
@@ -188,7 +212,7 @@ RpcGreeting connect_and_speak(const RpcAddress& server, std::chrono::millisecond
   if (socket.file() < 0) return unreachable(server, std::strerror(errno));
   if (const int error = connect_to(socket.file(), address, end); error != 0)
     return unreachable(server, std::strerror(error));
-  return speak(server, socket.file(), end, counts);
+  return speak(server, socket.file(), end, looks);
 }
 
 }  // namespace
@@ -197,7 +221,7 @@ RpcGreeting greet(const RpcAddress& server, std::chrono::milliseconds limit) {
   return connect_and_speak(server, limit, false);
 }
 
-RpcGreeting greet_and_count(const RpcAddress& server, std::chrono::milliseconds limit) {
+RpcGreeting greet_and_look(const RpcAddress& server, std::chrono::milliseconds limit) {
   return connect_and_speak(server, limit, true);
 }
 

@@ -29,9 +29,10 @@ inline constexpr std::chrono::milliseconds kGreetingLimit{3000};
 // asked again what its name means.
 [[nodiscard]] RpcGreeting greet(const RpcAddress& server, std::chrono::milliseconds limit = kGreetingLimit);
 
-// Likewise, and asks how many devices it offers: the engine makes as many as a server claims, which may be four
-// billion. More than kMostRpcDevices are nonsense.
+// Likewise, and looks at what it offers, which the engine takes as it is: it makes as many devices as a server claims,
+// which may be four billion, and computes sizes with the alignment of their memory. More than kMostRpcDevices are
+// nonsense, and so is an alignment that is no power of two, or a huge one.
 inline constexpr std::uint32_t kMostRpcDevices = 64;
-[[nodiscard]] RpcGreeting greet_and_count(const RpcAddress& server, std::chrono::milliseconds limit = kGreetingLimit);
+[[nodiscard]] RpcGreeting greet_and_look(const RpcAddress& server, std::chrono::milliseconds limit = kGreetingLimit);
 
 }  // namespace plimsoll::device

@@ -14,6 +14,7 @@
 #include <fmt/ranges.h>
 
 #include <plimsoll/base/error.hpp>
+#include "base/deadline.hpp"
 #include "device/rpc_connections.hpp"
 
 #include "probes.hpp"
@@ -24,6 +25,10 @@ namespace {
 // A process that computes comes after one that asked, or that died: the server may notice that one's end a little
 // later.
 constexpr std::chrono::seconds kWhileServerLetsGo{10};
+
+// A server that greets answers what follows at once, too: what it tells lies ready. While it computes for this process
+// it may take longer.
+constexpr std::chrono::seconds kMostToAnswer{10};
 
 struct Known {
   std::vector<RpcAddress> servers;
@@ -51,14 +56,37 @@ AddServer adder() {
 
 void require_answer(const RpcAddress& server, RpcUse use) {
   const auto limit = use == RpcUse::kept ? std::chrono::milliseconds(kWhileServerLetsGo) : kGreetingLimit;
-  if (const RpcGreeting greeting = greet_and_count(server, limit); !greeting.is_well())
+  if (const RpcGreeting greeting = greet_and_look(server, limit); !greeting.is_well())
     throw Error(ErrorCode::io, greeting.why);
 }
 
-// What the engine would do as soon as it noticed; whoever started this process reads why.
-void end_this_process(const std::string& server) {
-  std::fprintf(stderr, "plimsoll: the RPC server %s has hung up, or its machine is gone\n", server.c_str());
+// Whoever started this process reads why.
+[[noreturn]] void end_this_process(const std::string& server, const char* why) {
+  std::fprintf(stderr, "plimsoll: %s%s %s\n", kEndedByServer.data(), server.c_str(), why);
   std::_Exit(1);
+}
+
+// What the engine would do as soon as it noticed.
+void end_without(const std::string& server) { end_this_process(server, "has hung up, or its machine is gone"); }
+
+// The engine waits for an answer without an end, and nobody can take it back from there.
+template <class Question>
+void ask_in_time(const RpcAddress& server, const Question& question) {
+  const Deadline limit(kMostToAnswer, [name = server.shown()] {
+    end_this_process(name, "has taken the connection, and does not answer what the engine asks");
+  });
+  question();
+}
+
+bool ask_about(const DeviceInfo& device, const std::function<void()>& question) {
+  const Known& here = known();
+  if (device.backend != kRpcBackend || here.use == RpcUse::kept) {
+    question();
+    return true;
+  }
+  if (!may_ask_engine_about(device.description)) return false;
+  ask_in_time(*std::ranges::find(here.servers, device.description, &RpcAddress::text), question);
+  return true;
 }
 
 // The connection is there for as long as somebody has a backend of the server; that is never given back.
@@ -69,9 +97,7 @@ void keep_connection(ggml_backend_reg_t server) {
 }  // namespace
 
 void set_rpc_servers(std::vector<RpcAddress> servers, RpcUse use) {
-  ask_before_backends([](const DeviceInfo& device) {
-    return device.backend != kRpcBackend || may_ask_engine_about(device.description);
-  });
+  ask_backends_by(ask_about);
   known().servers = std::move(servers);
   known().use = use;
 }
@@ -93,13 +119,15 @@ void add_rpc_devices() {
   for (; here.added < here.servers.size(); ++here.added) {
     const RpcAddress& server = here.servers[here.added];
     require_answer(server, here.use);
-    ggml_backend_reg_t backend = add(server.text().c_str());
-    if (backend == nullptr)
-      throw Error(ErrorCode::io, fmt::format("the RPC server {} offers no device", server.shown()));
-    ggml_backend_register(backend);
-    if (here.use == RpcUse::kept) keep_connection(backend);
+    ask_in_time(server, [&] {
+      ggml_backend_reg_t backend = add(server.text().c_str());
+      if (backend == nullptr)
+        throw Error(ErrorCode::io, fmt::format("the RPC server {} offers no device", server.shown()));
+      ggml_backend_register(backend);
+      if (here.use == RpcUse::kept) keep_connection(backend);
+    });
   }
-  if (here.use == RpcUse::kept) watch_rpc_connections(here.servers, end_this_process);
+  if (here.use == RpcUse::kept) watch_rpc_connections(here.servers, end_without);
 }
 
 bool may_ask_engine_about(const std::string& description) {

@@ -3,6 +3,7 @@
 // know the same names has the same servers in the same order.
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "device/rpc_address.hpp"
@@ -12,6 +13,9 @@ namespace plimsoll::device {
 
 inline constexpr const char* kRpcFlag = "--rpc";
 inline constexpr const char* kRpcBackend = "RPC";  // ggml's name
+
+// How a process of ours begins its last words, where it ends since a server has gone or is silent.
+inline constexpr std::string_view kEndedByServer = "the RPC server ";
 
 // What of them is in this process. The engine ends a process when a server goes, and a server serves one client at a
 // time.

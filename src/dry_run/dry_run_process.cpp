@@ -159,6 +159,7 @@ void DryRunProcess::throw_why_it_ended(const std::string& about, bool was_too_la
   if (was_too_late)
     throw Error(ErrorCode::io, fmt::format("{} did not answer within {} minutes what was asked about '{}'",
                                            device::rpc_arguments().back(), kMostTime.count(), about));
+  if (cause.starts_with(device::kEndedByServer)) throw Error(ErrorCode::io, cause);
   if (const auto greeting = device::greet_all(); !greeting.is_well()) throw Error(ErrorCode::io, greeting.why);
   if (!asks_servers()) throw Error(ErrorCode::model_unusable, fmt::format("'{}' cannot be used: {}", about, cause));
   const std::string servers = device::rpc_arguments().back();

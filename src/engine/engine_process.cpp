@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <plimsoll/base/error.hpp>
+#include "device/rpc_servers.hpp"
 #include "engine/backend.hpp"
 
 namespace plimsoll::engine {
@@ -42,6 +43,8 @@ std::string_view assertion_in(std::string_view errors) {
 
 std::string why_engine_ended(ChildProcess& process) {
   const auto [how, errors, signal] = process.end();
+  if (const std::size_t server = errors.rfind(device::kEndedByServer); server != std::string::npos)
+    return errors.substr(server, errors.find('\n', server) - server);
   const std::string_view assertion = assertion_in(errors);
   return assertion.empty() ? "the engine " + how : fmt::format("the engine gave up: {}", assertion);
 }

@@ -10,7 +10,7 @@
 
 #include "generation_impl.hpp"
 #include "model_state.hpp"
-#include "moved_from.hpp"
+#include "own_process.hpp"
 
 namespace plimsoll {
 namespace {
@@ -161,7 +161,7 @@ Chat::Chat(Chat&&) noexcept = default;
 Chat& Chat::operator=(Chat&&) noexcept = default;
 Chat::~Chat() = default;
 
-Chat::State& Chat::state() const { return *library::held(state_, "chat"); }
+Chat::State& Chat::state() const { return *library::held_here(state_, "chat"); }
 
 Generation Chat::say(std::string text, GenerationOptions options) {
   run::ChatSession& session = *state().session;

@@ -14,6 +14,7 @@
 #include "media_impl.hpp"
 #include "model_state.hpp"
 #include "moved_from.hpp"
+#include "own_process.hpp"
 #include "sampler_impl.hpp"
 
 namespace plimsoll {
@@ -81,7 +82,7 @@ Conversation& Conversation::operator=(Conversation&&) noexcept = default;
 Conversation::~Conversation() = default;
 
 Conversation::State& Conversation::idle() const {
-  State& state = *library::held(state_, "conversation");
+  State& state = *library::held_here(state_, "conversation");
   library::require_idle(state);
   return state;
 }
@@ -129,19 +130,21 @@ Token Conversation::sample(Sampler& sampler, std::size_t back) {
 }
 
 std::vector<Token> Conversation::tokens() const {
-  return library::held(state_, "conversation")->conversation->tokens();
+  return library::held_here(state_, "conversation")->conversation->tokens();
 }
 
 std::string Conversation::text(bool control_tokens) const {
-  const run::Conversation& conversation = *library::held(state_, "conversation")->conversation;
+  const run::Conversation& conversation = *library::held_here(state_, "conversation")->conversation;
   std::vector<Token> tokens = conversation.tokens();
   std::erase(tokens, engine::kNoToken);
   return conversation.vocab().detokenize(tokens, control_tokens);
 }
 
-std::size_t Conversation::size() const { return library::held(state_, "conversation")->conversation->size(); }
+std::size_t Conversation::size() const { return library::held_here(state_, "conversation")->conversation->size(); }
 
-std::size_t Conversation::capacity() const { return library::held(state_, "conversation")->conversation->capacity(); }
+std::size_t Conversation::capacity() const {
+  return library::held_here(state_, "conversation")->conversation->capacity();
+}
 
 Conversation Conversation::fork() const {
   State& state = idle();

@@ -4,7 +4,7 @@
 
 #include "embedding.hpp"
 #include "model_state.hpp"
-#include "moved_from.hpp"
+#include "own_process.hpp"
 
 namespace plimsoll {
 
@@ -20,7 +20,7 @@ Embedder Runtime::open_embedder(const std::filesystem::path& path, const Embedde
   return Embedder(std::make_shared<Embedder::State>(library::opened(state(), std::move(request), options.model)));
 }
 
-Embedder::State& Embedder::state() const { return *library::held(state_, "embedder"); }
+Embedder::State& Embedder::state() const { return *library::held_here(state_, "embedder"); }
 
 std::vector<Embedding> Embedder::embed(std::span<const std::string> texts, const EmbedOptions& options) const {
   State& state = this->state();

@@ -5,7 +5,7 @@
 
 #include "conversation_state.hpp"
 #include "generation_impl.hpp"
-#include "moved_from.hpp"
+#include "own_process.hpp"
 #include "sampler_impl.hpp"
 
 namespace plimsoll {
@@ -171,7 +171,7 @@ Generation::Generation(Generation&&) noexcept = default;
 Generation& Generation::operator=(Generation&&) noexcept = default;
 Generation::~Generation() = default;
 
-Generation::Impl& Generation::impl() const { return *library::held(impl_, "generation"); }
+Generation::Impl& Generation::impl() const { return *library::held_here(impl_, "generation"); }
 
 std::optional<std::string> Generation::next() { return impl().next(); }
 

@@ -10,7 +10,7 @@
 #include "conversation_state.hpp"
 #include "embedding.hpp"
 #include "host_state.hpp"
-#include "moved_from.hpp"
+#include "own_process.hpp"
 #include "worker_program.hpp"
 
 namespace plimsoll {
@@ -76,7 +76,7 @@ Host Host::of_text(Runtime runtime, std::string_view fleet, const std::filesyste
   return Host(std::make_shared<State>(runtime.state(), fleet_of(fleet, folder), std::move(options)));
 }
 
-const std::shared_ptr<Host::State>& Host::state() const { return library::held(state_, "host"); }
+const std::shared_ptr<Host::State>& Host::state() const { return library::held_here(state_, "host"); }
 
 struct Lease::State {
   State(std::shared_ptr<Host::State> of, host::Lease taken) : host(std::move(of)), lease(std::move(taken)) {}
@@ -151,7 +151,7 @@ Lease::Lease(Lease&&) noexcept = default;
 Lease& Lease::operator=(Lease&&) noexcept = default;
 Lease::~Lease() = default;
 
-Lease::State& Lease::state() const { return *library::held(state_, "lease"); }
+Lease::State& Lease::state() const { return *library::held_here(state_, "lease"); }
 
 const std::string& Lease::model() const { return state().lease.model(); }
 

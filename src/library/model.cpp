@@ -11,24 +11,24 @@
 #include "generation_impl.hpp"
 #include "media_impl.hpp"
 #include "model_state.hpp"
-#include "moved_from.hpp"
+#include "own_process.hpp"
 
 namespace plimsoll {
 
-const std::shared_ptr<Model::State>& Model::state() const { return library::held(state_, "model"); }
+const std::shared_ptr<Model::State>& Model::state() const { return library::held_here(state_, "model"); }
 
 LoadedModel ReservedModel::load() && {
-  library::held(state_, "reservation")->load();
+  library::held_here(state_, "reservation")->load();
   return LoadedModel(std::move(state_));
 }
 
 UnwarmedModel LoadedModel::create_context() && {
-  library::held(state_, "model")->create_context();
+  library::held_here(state_, "model")->create_context();
   return UnwarmedModel(std::move(state_));
 }
 
 Model UnwarmedModel::warm_up() && {
-  Model::State& state = *library::held(state_, "model");
+  Model::State& state = *library::held_here(state_, "model");
   state.warm_up();
   state.begin_to_generate();
   return Model(std::move(state_));

@@ -9,7 +9,7 @@
 #include "monitor/take_sample.hpp"
 
 #include "host_state.hpp"
-#include "moved_from.hpp"
+#include "own_process.hpp"
 
 namespace plimsoll {
 namespace {
@@ -58,7 +58,7 @@ Monitor::Monitor(Monitor&&) noexcept = default;
 Monitor& Monitor::operator=(Monitor&&) noexcept = default;
 Monitor::~Monitor() = default;
 
-Monitor::State& Monitor::state() const { return *library::held(state_, "monitor"); }
+Monitor::State& Monitor::state() const { return *library::held_here(state_, "monitor"); }
 
 monitor::Sample Monitor::sample_now() { return state().monitor.sample_now(); }
 

@@ -4,7 +4,7 @@
 
 #include "embedding.hpp"
 #include "model_state.hpp"
-#include "moved_from.hpp"
+#include "own_process.hpp"
 
 namespace plimsoll {
 
@@ -20,7 +20,7 @@ Reranker Runtime::open_reranker(const std::filesystem::path& path, const ModelOp
   return Reranker(std::make_shared<Reranker::State>(library::opened(state(), std::move(request), options)));
 }
 
-Reranker::State& Reranker::state() const { return *library::held(state_, "reranker"); }
+Reranker::State& Reranker::state() const { return *library::held_here(state_, "reranker"); }
 
 std::vector<Ranked> Reranker::rank(std::string_view query, std::span<const std::string> documents,
                                    const RankOptions& options) const {

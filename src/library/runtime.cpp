@@ -6,8 +6,8 @@
 #include "tracker/tracker.hpp"
 
 #include "model_state.hpp"
-#include "moved_from.hpp"
 #include "opening.hpp"
+#include "own_process.hpp"
 #include "runtime_state.hpp"
 
 namespace plimsoll {
@@ -19,6 +19,11 @@ std::shared_ptr<Runtime::State> the_only_one(const RuntimeOptions& options) {
     return std::make_shared<Runtime::State>(options);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::internal) throw;
+    if (library::is_of_another_process())
+      throw Error(
+          ErrorCode::usage,
+          "this process was forked from one with a runtime, and can have none: fork before one is made, or start "
+          "a program");
     throw Error(ErrorCode::usage, "a process has one runtime at a time: copy the handle of the one that is there");
   }
 }
@@ -40,11 +45,12 @@ Runtime::State::State(const RuntimeOptions& options)
     : budgets(options.budgets), require_enforcing(options.require_enforcing), store(options.store.string()) {
   if (require_enforcing) tracker::require_enforcing();
   accounting.set_prefault(options.prefault);
+  library::process_of_runtime = getpid();
 }
 
 Runtime::Runtime(const RuntimeOptions& options) : state_(the_only_one(options)) {}
 
-const std::shared_ptr<Runtime::State>& Runtime::state() const { return library::held(state_, "runtime"); }
+const std::shared_ptr<Runtime::State>& Runtime::state() const { return library::held_here(state_, "runtime"); }
 
 Plan Runtime::plan(const std::filesystem::path& path, const ModelOptions& options) {
   return Plan(library::planned(*state(), library::request_of(path, options), options).plan);

@@ -7,10 +7,15 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
+#include <cstring>
 #include <functional>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
+
+#include <fmt/format.h>
 
 #include "device/rpc_greeting.hpp"
 
@@ -115,25 +120,48 @@ TEST(RpcGreetingTest, AnotherProgramIsNotTakenForOne) {
   EXPECT_EQ(greet(short_answer.address()).answer, RpcAnswer::nonsense);
 }
 
+std::string eight_bytes(std::uint64_t number) {
+  std::string out(sizeof number, '\0');
+  std::memcpy(out.data(), &number, sizeof number);
+  return out;
+}
+
+// Greets, and then says each of these when it is asked something.
+FakeServer::Talk claims(const std::vector<std::string>& what) {
+  return [what](int connection) {
+    answers(version(RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION, 0))(connection);
+    std::size_t question = 9;  // how many devices; then of each
+    for (const std::string& one : what) {
+      std::array<char, 13> asked{};
+      (void)recv(connection, asked.data(), question, MSG_WAITALL);
+      (void)send(connection, one.data(), one.size(), MSG_NOSIGNAL);
+      question = asked.size();
+    }
+  };
+}
+std::string devices(std::uint64_t count) { return eight_bytes(4) + eight_bytes(count).substr(0, 4); }
+std::string alignment(std::uint64_t bytes) { return eight_bytes(8) + eight_bytes(bytes); }
+
 // The engine makes as many devices as a server claims.
 TEST(RpcGreetingTest, OneThatClaimsTooManyDevicesIsNotAsked) {
-  const auto claims = [](const std::string& count) {
-    return [count](int connection) {
-      answers(version(RPC_PROTO_MAJOR_VERSION, RPC_PROTO_MINOR_VERSION, 0))(connection);
-      std::array<char, 9> question{};
-      (void)recv(connection, question.data(), question.size(), MSG_WAITALL);
-      (void)send(connection, count.data(), count.size(), MSG_NOSIGNAL);
-    };
-  };
-  const std::string four_bytes("\x04\0\0\0\0\0\0\0", 8);
-  const FakeServer modest(claims(four_bytes + std::string("\x02\0\0\0", 4)));
-  EXPECT_EQ(greet_and_count(modest.address()).answer, RpcAnswer::greets);
-  const FakeServer boasts(claims(four_bytes + "\xff\xff\xff\xff"));
-  const RpcGreeting greeting = greet_and_count(boasts.address());
+  const FakeServer modest(claims({devices(2), alignment(32), alignment(512)}));
+  EXPECT_EQ(greet_and_look(modest.address()).answer, RpcAnswer::greets);
+  const FakeServer boasts(claims({devices(0xFFFFFFFF)}));
+  const RpcGreeting greeting = greet_and_look(boasts.address());
   EXPECT_EQ(greeting.answer, RpcAnswer::nonsense);
   EXPECT_THAT(greeting.why, AllOf(HasSubstr(boasts.address().text()), HasSubstr("4294967295 devices")));
-  const FakeServer garbage(claims(std::string(8, '\x7f')));
-  EXPECT_EQ(greet_and_count(garbage.address()).answer, RpcAnswer::nonsense);
+  const FakeServer garbage(claims({std::string(8, '\x7f')}));
+  EXPECT_EQ(greet_and_look(garbage.address()).answer, RpcAnswer::nonsense);
+}
+
+// It divides by it, and adds it to sizes.
+TEST(RpcGreetingTest, OneThatClaimsAnAlignmentThatIsNoneIsNotAsked) {
+  for (const std::uint64_t bytes : {std::uint64_t{0}, std::uint64_t{3}, std::uint64_t{1} << 40U, ~std::uint64_t{0}}) {
+    const FakeServer server(claims({devices(2), alignment(64), alignment(bytes)}));
+    const RpcGreeting greeting = greet_and_look(server.address());
+    EXPECT_EQ(greeting.answer, RpcAnswer::nonsense);
+    EXPECT_THAT(greeting.why, AllOf(HasSubstr(server.address().text()), HasSubstr(fmt::format("to {} bytes", bytes))));
+  }
 }
 
 TEST(RpcGreetingTest, OneThatServesAnotherIsBusy) {

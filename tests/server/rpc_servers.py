@@ -202,3 +202,39 @@ class SilentServer:
         self.listening.close()
         for client in self.kept:
             client.close()
+
+
+class ScriptedServer:
+    """Answers every client as one with a device does that nobody else asks; some commands with other bytes, or never (None)."""
+
+    def __init__(self, greeting, **answers):
+        self.answers = {"HELLO": greeting[8:], "DEVICE_COUNT": struct.pack("<I", 1), "GET_ALIGNMENT": struct.pack("<Q", 64),
+                        "GET_MAX_SIZE": struct.pack("<Q", 1 << 40), "GET_DEVICE_MEMORY": struct.pack("<QQ", 1 << 30, 1 << 30),
+                        "GET_ALLOC_SIZE": struct.pack("<Q", 1 << 20), **answers}
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.answer, args=(client,), daemon=True).start()
+
+    def answer(self, client):
+        with client:
+            try:
+                while len(head := client.recv(9, socket.MSG_WAITALL)) == 9:
+                    size = struct.unpack("<Q", head[1:])[0]
+                    if size:
+                        client.recv(size, socket.MSG_WAITALL)
+                    answer = self.answers[COMMANDS[head[0]]]
+                    if answer is not None:
+                        client.sendall(struct.pack("<Q", len(answer)) + answer)
+            except OSError:
+                pass
+
+    def close(self):
+        self.listening.close()

@@ -13,7 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from rpc_servers import CountingLine, RpcClient, RpcServer, SilentServer, free_port, greeting_of  # noqa: E402
+from rpc_servers import CountingLine, RpcClient, RpcServer, ScriptedServer, SilentServer, free_port, greeting_of  # noqa: E402
 from serving import BOSUN, MATE, Serving  # noqa: E402
 
 PROGRAM, RPC_SERVER, MODELS = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
@@ -196,10 +196,24 @@ class WrongServers(RpcCase):
         greeting = greeting_of(self.rpc_server().port)
         one_device = struct.pack("<QI", 4, 1)
         for says, words in ((greeting, "hangs up at the engine's greeting"),
-                            (greeting + one_device, "then answers something else, or has ended")):
+                            (greeting + one_device, "hangs up at the engine's greeting")):
             server = SilentServer(says)
             self.addCleanup(server.close)
             self.assertIn(words, self.refused_everywhere(server.address))
+        self.assertIn("then answers something else, or has ended", self.refused_everywhere(self.scripted(GET_DEVICE_MEMORY=b"none")))
+
+    def scripted(self, **answers):
+        server = ScriptedServer(greeting_of(self.rpc_server().port), **answers)
+        self.addCleanup(server.close)
+        return server.address
+
+    def test_one_that_greets_and_then_is_silent(self):
+        """The engine would wait for its answer without an end."""
+        self.refused_everywhere(self.scripted(GET_DEVICE_MEMORY=None), "does not answer what the engine asks")
+
+    def test_what_one_claims_is_looked_at_before_the_engine_computes_with_it(self):
+        for alignment in (0, 3, 1 << 40, (1 << 64) - 1):
+            self.refused_everywhere(self.scripted(GET_ALIGNMENT=struct.pack("<Q", alignment)), f"aligned to {alignment} bytes")
 
     def test_addresses_that_others_reach_are_refused(self):
         said = self.refused("203.0.113.7:50052", status=2)
