@@ -1,6 +1,5 @@
 // Deadline: does something where this is not over in time.
 #pragma once
-#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -19,14 +18,11 @@ class Deadline {
           std::unique_lock lock(mutex_);
           std::condition_variable_any never;
           if (never.wait_for(lock, stop, most, [&] { return stop.stop_requested(); }) || stop.stop_requested()) return;
-          has_passed_ = true;
           late();
         }) {}
-  [[nodiscard]] bool has_passed() const noexcept { return has_passed_; }
 
  private:
   std::mutex mutex_;
-  std::atomic<bool> has_passed_ = false;
   std::jthread thread_;  // the first to go
 };
 

@@ -27,11 +27,11 @@ mode_t mode_in(const struct stat& of_folder) {
 
 Location given(std::string path) {
   if (const auto as_folder = folder(path))
-    return {.path = path + "/ledger", .for_all = true, .mode = mode_in(*as_folder), .is_given = true};
+    return {.path = path + "/ledger", .for_all = true, .mode = mode_in(*as_folder)};
   const auto parent = folder(std::filesystem::path(path).parent_path().string());
   // In a folder where everybody may make files of his own (/tmp, /dev/shm) a file is its maker's.
   const bool is_makers = !parent || (parent->st_mode & S_ISVTX) != 0;
-  return {.path = std::move(path), .for_all = true, .mode = is_makers ? 0600 : mode_in(*parent), .is_given = true};
+  return {.path = std::move(path), .for_all = true, .mode = is_makers ? 0600 : mode_in(*parent)};
 }
 
 }  // namespace

@@ -21,11 +21,6 @@ std::string_view to_string(ModelState state) noexcept {
   return std::ranges::find(kNames, state, [](const auto& pair) { return pair.first; })->second;
 }
 
-std::optional<ModelState> model_state_from_string(std::string_view text) noexcept {
-  const auto found = std::ranges::find(kNames, text, [](const auto& pair) { return pair.second; });
-  return found == kNames.end() ? std::nullopt : std::optional(found->first);
-}
-
 bool may_follow(ModelState from, ModelState to) noexcept {
   using enum ModelState;
   switch (from) {

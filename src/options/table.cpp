@@ -92,9 +92,8 @@ class Path : public Member<Params, std::string> {
 
 // Each row: the engine's name, flags, what stands for the value, meaning, default where it is not the member's own.
 
-Rows<ModelParams> model_rows() {
-  Rows<ModelParams> rows;
-  rows.push_back(std::make_unique<Path<ModelParams>>(&ModelParams::path, Option{"path"}));
+// On which devices a model's layers and tensors lie.
+void add_placement_rows(Rows<ModelParams>& rows) {
   Option layers{"gpu_layers",
                 {"-ngl", "--gpu-layers", "--n-gpu-layers"},
                 "N",
@@ -131,6 +130,12 @@ Rows<ModelParams> model_rows() {
   add(rows, &ModelParams::cpu_moe, {"cpu_moe", {"--cpu-moe", "-cmoe"}, "", "all experts stay on the host"});
   add(rows, &ModelParams::n_cpu_moe,
       {"n_cpu_moe", {"-ncmoe", "--n-cpu-moe"}, "N", "the experts of the first N layers stay on the host"});
+}
+
+Rows<ModelParams> model_rows() {
+  Rows<ModelParams> rows;
+  rows.push_back(std::make_unique<Path<ModelParams>>(&ModelParams::path, Option{"path"}));
+  add_placement_rows(rows);
   add(rows, &ModelParams::load_mode,
       {"load_mode",
        {"-lm", "--load-mode"},
@@ -182,97 +187,129 @@ Rows<ProjectorParams> projector_rows() {
   return rows;
 }
 
+template <class Row>
+Option& add_context(Rows<ContextParams>& rows, Row member, Option option) {
+  option.group = Group::context;
+  return add(rows, member, std::move(option));
+}
+
+void add_size_rows(Rows<ContextParams>& rows) {
+  add_context(rows, &ContextParams::n_ctx,
+              {"n_ctx",
+               {"-c", "--ctx-size"},
+               "N",
+               "tokens of context, of all sequences together; 0: the model's own",
+               "the smaller of the model's own and 4096"});
+  add_context(rows, &ContextParams::n_batch, {"n_batch", {"-b", "--batch-size"}, "N", "tokens of one decode call"})
+      .least = 1;
+  add_context(rows, &ContextParams::n_ubatch,
+              {"n_ubatch",
+               {"-ub", "--ubatch-size"},
+               "N",
+               "tokens the device computes at once",
+               "512, or the batch where that is smaller"})
+      .least = 1;
+  add_context(rows, &ContextParams::n_seq_max, {"n_seq_max", {"-np", "--parallel"}, "N", "sequences"}).least = 1;
+  add_context(
+      rows, &ContextParams::n_outputs_max,
+      {"n_outputs_max", {"--outputs"}, "N", "rows of logits one batch may ask for; 0 holds one for each sequence"});
+}
+
+void add_cache_rows(Rows<ContextParams>& rows) {
+  add_context(rows, &ContextParams::type_k,
+              {"type_k",
+               {"-ctk", "--cache-type-k"},
+               "TYPE",
+               "type of the K cache: `f32`, `f16`, `bf16`, `q8_0`, `q4_0`, `q4_1`, `q5_0`, `q5_1`, `iq4_nl`"});
+  add_context(rows, &ContextParams::type_v,
+              {"type_v",
+               {"-ctv", "--cache-type-v"},
+               "TYPE",
+               "type of the V cache, one of the same; quantised types need flash attention"});
+  add_context(rows, &ContextParams::flash_attn,
+              {"flash_attn", {"-fa", "--flash-attn"}, "WHEN", "flash attention: `on`, `off`, `auto`"});
+}
+
+// What comes out of it, and what its cache can do.
+void add_use_rows(Rows<ContextParams>& rows) {
+  add_context(rows, &ContextParams::pooling,
+              {"pooling",
+               {},
+               "HOW",
+               "with `embeddings`, how vectors become one: `none`, `mean`, `cls`, `last`; `rank` is for ranking",
+               "the model's own",
+               "pooling"});
+  add_context(rows, &ContextParams::attention,
+              {"attention",
+               {"--attention"},
+               "TYPE",
+               "with `embeddings`, what a token sees: `causal` (those before it), `non-causal` (all of them)",
+               "the model's own"});
+  add_context(rows, &ContextParams::embeddings,
+              {"embeddings", {}, "", "the model makes vectors, not text", "", "embeddings"});
+  add_context(rows, &ContextParams::kv_unified,
+              {"kv_unified", {"-kvu", "--kv-unified"}, "", "one KV buffer for all sequences"});
+  add_context(
+      rows, &ContextParams::context_shift,
+      {"context_shift",
+       {},
+       "",
+       "positions in the cache [can be moved](planning.md#moving-positions), also where that takes more compute "
+       "buffers than decoding: with a quantised K cache",
+       "",
+       "context-shift"});
+  add_context(rows, &ContextParams::swa_full,
+              {"swa_full", {"--swa-full"}, "", "full-size cache for sliding-window layers"});
+  add_context(rows, &ContextParams::offload_kqv,
+              {"offload_kqv", {"-nkvo", "--no-kv-offload"}, "", "keep the KV cache on the host"});
+  add_context(rows, &ContextParams::op_offload, {"op_offload"});
+}
+
+// RoPE, and YaRN, which stretches it.
+void add_position_rows(Rows<ContextParams>& rows) {
+  constexpr const char* kOfTheModel = "the model's own";
+  add_context(rows, &ContextParams::rope_scaling,
+              {"rope_scaling",
+               {"--rope-scaling"},
+               "METHOD",
+               "how positions beyond the model's training are scaled: `none`, `linear`, `yarn`, `longrope`",
+               kOfTheModel});
+  add_context(rows, &ContextParams::rope_freq_base,
+              {"rope_freq_base", {"--rope-freq-base"}, "N", "base of RoPE's frequencies", kOfTheModel});
+  add_context(rows, &ContextParams::rope_freq_scale,
+              {"rope_freq_scale",
+               {"--rope-freq-scale"},
+               "N",
+               "factor of RoPE's frequencies: 0.25 is for four times the context",
+               kOfTheModel});
+  add_context(rows, &ContextParams::yarn_orig_ctx,
+              {"yarn_orig_ctx",
+               {"--yarn-orig-ctx"},
+               "N",
+               "YaRN: tokens of context that the model was trained on",
+               kOfTheModel});
+  add_context(rows, &ContextParams::yarn_ext_factor,
+              {"yarn_ext_factor",
+               {"--yarn-ext-factor"},
+               "N",
+               "YaRN: how much is extrapolated; 0 interpolates alone",
+               kOfTheModel});
+  add_context(rows, &ContextParams::yarn_attn_factor,
+              {"yarn_attn_factor", {"--yarn-attn-factor"}, "N", "YaRN: factor of attention's magnitude", kOfTheModel});
+  add_context(rows, &ContextParams::yarn_beta_fast,
+              {"yarn_beta_fast", {"--yarn-beta-fast"}, "N", "YaRN: low correction dimension", kOfTheModel});
+  add_context(rows, &ContextParams::yarn_beta_slow,
+              {"yarn_beta_slow", {"--yarn-beta-slow"}, "N", "YaRN: high correction dimension", kOfTheModel});
+}
+
 Rows<ContextParams> context_rows() {
   Rows<ContextParams> rows;
-  const auto context = [&rows](auto member, Option option) -> Option& {
-    option.group = Group::context;
-    return add(rows, member, std::move(option));
-  };
-  context(&ContextParams::n_ctx, {"n_ctx",
-                                  {"-c", "--ctx-size"},
-                                  "N",
-                                  "tokens of context, of all sequences together; 0: the model's own",
-                                  "the smaller of the model's own and 4096"});
-  context(&ContextParams::n_batch, {"n_batch", {"-b", "--batch-size"}, "N", "tokens of one decode call"}).least = 1;
-  context(&ContextParams::n_ubatch, {"n_ubatch",
-                                     {"-ub", "--ubatch-size"},
-                                     "N",
-                                     "tokens the device computes at once",
-                                     "512, or the batch where that is smaller"})
-      .least = 1;
-  context(&ContextParams::n_seq_max, {"n_seq_max", {"-np", "--parallel"}, "N", "sequences"}).least = 1;
-  context(&ContextParams::n_outputs_max,
-          {"n_outputs_max", {"--outputs"}, "N", "rows of logits one batch may ask for; 0 holds one for each sequence"});
-  context(&ContextParams::type_k,
-          {"type_k",
-           {"-ctk", "--cache-type-k"},
-           "TYPE",
-           "type of the K cache: `f32`, `f16`, `bf16`, `q8_0`, `q4_0`, `q4_1`, `q5_0`, `q5_1`, `iq4_nl`"});
-  context(&ContextParams::type_v, {"type_v",
-                                   {"-ctv", "--cache-type-v"},
-                                   "TYPE",
-                                   "type of the V cache, one of the same; quantised types need flash attention"});
-  context(&ContextParams::flash_attn,
-          {"flash_attn", {"-fa", "--flash-attn"}, "WHEN", "flash attention: `on`, `off`, `auto`"});
-  context(&ContextParams::pooling,
-          {"pooling",
-           {},
-           "HOW",
-           "with `embeddings`, how vectors become one: `none`, `mean`, `cls`, `last`; `rank` is for ranking",
-           "the model's own",
-           "pooling"});
-  context(&ContextParams::attention,
-          {"attention",
-           {"--attention"},
-           "TYPE",
-           "with `embeddings`, what a token sees: `causal` (those before it), `non-causal` (all of them)",
-           "the model's own"});
-  context(&ContextParams::embeddings, {"embeddings", {}, "", "the model makes vectors, not text", "", "embeddings"});
-  context(&ContextParams::kv_unified, {"kv_unified", {"-kvu", "--kv-unified"}, "", "one KV buffer for all sequences"});
-  context(&ContextParams::context_shift,
-          {"context_shift",
-           {},
-           "",
-           "positions in the cache [can be moved](planning.md#moving-positions), also where that takes more compute "
-           "buffers than decoding: with a quantised K cache",
-           "",
-           "context-shift"});
-  context(&ContextParams::swa_full, {"swa_full", {"--swa-full"}, "", "full-size cache for sliding-window layers"});
-  context(&ContextParams::offload_kqv,
-          {"offload_kqv", {"-nkvo", "--no-kv-offload"}, "", "keep the KV cache on the host"});
-  context(&ContextParams::op_offload, {"op_offload"});
-  constexpr const char* kOfTheModel = "the model's own";
-  context(&ContextParams::rope_scaling,
-          {"rope_scaling",
-           {"--rope-scaling"},
-           "METHOD",
-           "how positions beyond the model's training are scaled: `none`, `linear`, `yarn`, `longrope`",
-           kOfTheModel});
-  context(&ContextParams::rope_freq_base,
-          {"rope_freq_base", {"--rope-freq-base"}, "N", "base of RoPE's frequencies", kOfTheModel});
-  context(&ContextParams::rope_freq_scale, {"rope_freq_scale",
-                                            {"--rope-freq-scale"},
-                                            "N",
-                                            "factor of RoPE's frequencies: 0.25 is for four times the context",
-                                            kOfTheModel});
-  context(&ContextParams::yarn_orig_ctx, {"yarn_orig_ctx",
-                                          {"--yarn-orig-ctx"},
-                                          "N",
-                                          "YaRN: tokens of context that the model was trained on",
-                                          kOfTheModel});
-  context(&ContextParams::yarn_ext_factor, {"yarn_ext_factor",
-                                            {"--yarn-ext-factor"},
-                                            "N",
-                                            "YaRN: how much is extrapolated; 0 interpolates alone",
-                                            kOfTheModel});
-  context(&ContextParams::yarn_attn_factor,
-          {"yarn_attn_factor", {"--yarn-attn-factor"}, "N", "YaRN: factor of attention's magnitude", kOfTheModel});
-  context(&ContextParams::yarn_beta_fast,
-          {"yarn_beta_fast", {"--yarn-beta-fast"}, "N", "YaRN: low correction dimension", kOfTheModel});
-  context(&ContextParams::yarn_beta_slow,
-          {"yarn_beta_slow", {"--yarn-beta-slow"}, "N", "YaRN: high correction dimension", kOfTheModel});
-  context(
-      &ContextParams::n_threads,
+  add_size_rows(rows);
+  add_cache_rows(rows);
+  add_use_rows(rows);
+  add_position_rows(rows);
+  add_context(
+      rows, &ContextParams::n_threads,
       {"n_threads",
        {"-t", "--threads"},
        "N",
@@ -280,8 +317,8 @@ Rows<ContextParams> context_rows() {
        "the physical cores that the process may use (affinity, cgroup quota; of a chip with fast and slow cores the "
        "fast ones)"})
       .changes = Changes::runtime;
-  context(&ContextParams::n_threads_batch,
-          {"n_threads_batch", {"-tb", "--threads-batch"}, "N", "CPU threads for prompts", "as `--threads`"})
+  add_context(rows, &ContextParams::n_threads_batch,
+              {"n_threads_batch", {"-tb", "--threads-batch"}, "N", "CPU threads for prompts", "as `--threads`"})
       .changes = Changes::runtime;
   return rows;
 }

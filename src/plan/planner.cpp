@@ -259,41 +259,51 @@ std::string less_others(const DeviceState& state) {
   return out;
 }
 
+const char* why_of(const Entry& entry) {
+  if (!entry.charged) return "page cache over the mapped file, counted against no budget";
+  if (entry.source == Source::exact) return "asked of the engine without taking it; the same call that will take it";
+  if (entry.source == Source::calibrated) return "measured at an earlier warm-up on this device, driver and engine";
+  if (entry.source == Source::given) return "as it was given (--runtime)";
+  if (!is_backends_runtime(entry))
+    return "a rule of thumb for what the engine writes down of the cells of the KV cache; no warm-up measures it";
+  return "a rule of thumb for this backend until a warm-up has measured it";
+}
+
+void explain_model(const ModelPlan& model, std::vector<std::string>& explanation) {
+  if (model.unusable) {
+    explanation.push_back(fmt::format("{}: cannot be used: {}", model.name, model.unusable->what()));
+    return;
+  }
+  const engine::ContextFacts& context = model.dry_run.context;
+  explanation.push_back(
+      fmt::format("{}: {} tokens of context asked of the engine, {} made: {} for each of {} sequences", model.name,
+                  model.request.context.n_ctx ? std::to_string(*model.request.context.n_ctx) : "default", context.n_ctx,
+                  context.n_ctx_seq, context.n_seq_max));
+  if (model.request.model.tensor_split.size() > 1)
+    explanation.push_back(fmt::format("{}: its layers are shared out as {} over {}", model.name,
+                                      fmt::join(model.request.model.tensor_split, ":"),
+                                      fmt::join(model.request.model.devices, ", ")));
+  for (const Entry& entry : model.entries)
+    explanation.push_back(fmt::format("{}: {} of {} on {} ({}): {}", model.name, format_bytes(entry.bytes),
+                                      memory::to_string(entry.stage), entry.device.name(), entry.buffer,
+                                      why_of(entry)));
+}
+
+std::string verdict_text(const DeviceVerdict& verdict) {
+  const DeviceState& state = verdict.state;
+  return fmt::format("{}: required {}, budget {}, ours already {}, free {} (from {}): {}", state.info.id.name(),
+                     format_bytes(verdict.required), state.budget ? format_bytes(state.budget->bytes) : "none",
+                     format_bytes(state.ours), state.reading.free ? format_bytes(*state.reading.free) : "unknown",
+                     state.reading.source + less_others(state),
+                     verdict.fits()
+                         ? "fits"
+                         : fmt::format("short by {} ({})", format_bytes(verdict.short_by), to_string(*verdict.limit)));
+}
+
 }  // namespace
 
 void Planner::explain(Plan& plan) const {
-  for (const ModelPlan& model : plan.models) {
-    if (model.unusable) {
-      plan.explanation.push_back(fmt::format("{}: cannot be used: {}", model.name, model.unusable->what()));
-      continue;
-    }
-    const engine::ContextFacts& context = model.dry_run.context;
-    plan.explanation.push_back(
-        fmt::format("{}: {} tokens of context asked of the engine, {} made: {} for each of {} sequences", model.name,
-                    model.request.context.n_ctx ? std::to_string(*model.request.context.n_ctx) : "default",
-                    context.n_ctx, context.n_ctx_seq, context.n_seq_max));
-    if (model.request.model.tensor_split.size() > 1)
-      plan.explanation.push_back(fmt::format("{}: its layers are shared out as {} over {}", model.name,
-                                             fmt::join(model.request.model.tensor_split, ":"),
-                                             fmt::join(model.request.model.devices, ", ")));
-    for (const Entry& entry : model.entries) {
-      std::string why;
-      if (!entry.charged)
-        why = "page cache over the mapped file, counted against no budget";
-      else if (entry.source == Source::exact)
-        why = "asked of the engine without taking it; the same call that will take it";
-      else if (entry.source == Source::calibrated)
-        why = "measured at an earlier warm-up on this device, driver and engine";
-      else if (entry.source == Source::given)
-        why = "as it was given (--runtime)";
-      else if (!is_backends_runtime(entry))
-        why = "a rule of thumb for what the engine writes down of the cells of the KV cache; no warm-up measures it";
-      else
-        why = "a rule of thumb for this backend until a warm-up has measured it";
-      plan.explanation.push_back(fmt::format("{}: {} of {} on {} ({}): {}", model.name, format_bytes(entry.bytes),
-                                             memory::to_string(entry.stage), entry.device.name(), entry.buffer, why));
-    }
-  }
+  for (const ModelPlan& model : plan.models) explain_model(model, plan.explanation);
   std::map<std::string, int> compute_groups;
   for (const ModelPlan& model : plan.models) {
     if (!model.compute_group.empty() && ++compute_groups[model.compute_group] == 2)
@@ -302,16 +312,7 @@ void Planner::explain(Plan& plan) const {
           "counts, not the sum",
           model.compute_group));
   }
-  for (const DeviceVerdict& verdict : plan.devices) {
-    const DeviceState& state = verdict.state;
-    plan.explanation.push_back(fmt::format(
-        "{}: required {}, budget {}, ours already {}, free {} (from {}): {}", state.info.id.name(),
-        format_bytes(verdict.required), state.budget ? format_bytes(state.budget->bytes) : "none",
-        format_bytes(state.ours), state.reading.free ? format_bytes(*state.reading.free) : "unknown",
-        state.reading.source + less_others(state),
-        verdict.fits() ? "fits"
-                       : fmt::format("short by {} ({})", format_bytes(verdict.short_by), to_string(*verdict.limit))));
-  }
+  for (const DeviceVerdict& verdict : plan.devices) plan.explanation.push_back(verdict_text(verdict));
 }
 
 }  // namespace plimsoll::plan

@@ -199,40 +199,45 @@ void Server::Impl::add_plimsoll_routes() {
                put(response, plan::to_json(plan(requests), tracker::mode()));
              }));
   http->Get("/plimsoll/v1/events", answering([this](const httplib::Request& request, httplib::Response& response) {
-              response.set_header("Cache-Control", "no-cache");
-              auto feed = std::make_shared<EventFeed>(host, monitor);
-              const auto record = record_of(request);
-              put_stream(request, response, api::kEventStream,
-                         [this, feed, record](std::size_t, httplib::DataSink& sink) {
-                           if (!ending) return feed->write_news(sink);
-                           record->write_down(200);
-                           sink.done();
-                           return true;
-                         });
+              stream_events(request, response);
             }));
-
   http->Post(R"(/plimsoll/v1/models/(.+)/(load|unload|pin))",
              answering([this](const httplib::Request& request, httplib::Response& response) {
-               const std::string name = model_asked_for(host, request.matches[1])->request.name;
-               const std::string what = request.matches[2];
-               if (what == "load") {
-                 const auto work = begin_work(request);
-                 const auto watched = watch(request).watched;
-                 load_ahead(name, watched->token());
-               } else if (what == "unload") {
-                 host.unload(name);
-               } else {
-                 const Json body = request.body.empty() ? Json::object() : api::parse_object(request.body);
-                 host.pin(name, api::Fields(body).flag("pinned").value_or(true));
-               }
-               for (const host::ModelStatus& model : host.status().models) {
-                 if (model.name == name)
-                   put(response, {{"schema", "plimsoll.model/1"},
-                                  {"name", name},
-                                  {"state", host::to_string(model.state)},
-                                  {"pinned", model.pinned}});
-               }
+               operate(request.matches[2], model_asked_for(host, request.matches[1])->request.name, request, response);
              }));
+}
+
+void Server::Impl::stream_events(const httplib::Request& request, httplib::Response& response) {
+  response.set_header("Cache-Control", "no-cache");
+  auto feed = std::make_shared<EventFeed>(host, monitor);
+  const auto record = record_of(request);
+  put_stream(request, response, api::kEventStream, [this, feed, record](std::size_t, httplib::DataSink& sink) {
+    if (!ending) return feed->write_news(sink);
+    record->write_down(200);
+    sink.done();
+    return true;
+  });
+}
+
+void Server::Impl::operate(const std::string& what, const std::string& name, const httplib::Request& request,
+                           httplib::Response& response) {
+  if (what == "load") {
+    const auto work = begin_work(request);
+    const auto watched = watch(request).watched;
+    load_ahead(name, watched->token());
+  } else if (what == "unload") {
+    host.unload(name);
+  } else {
+    const Json body = request.body.empty() ? Json::object() : api::parse_object(request.body);
+    host.pin(name, api::Fields(body).flag("pinned").value_or(true));
+  }
+  for (const host::ModelStatus& model : host.status().models) {
+    if (model.name == name)
+      put(response, {{"schema", "plimsoll.model/1"},
+                     {"name", name},
+                     {"state", host::to_string(model.state)},
+                     {"pinned", model.pinned}});
+  }
 }
 
 }  // namespace plimsoll::server

@@ -114,6 +114,10 @@ struct Server::Impl {
                                           const std::shared_ptr<Peer>& client);
   void add_ollama_refusals();
   void add_plimsoll_routes();
+  void stream_events(const httplib::Request& request, httplib::Response& response);
+  // `what`: load, unload or pin.
+  void operate(const std::string& what, const std::string& name, const httplib::Request& request,
+               httplib::Response& response);
   void add_reload_route();
   [[nodiscard]] host::ReloadReport reload_fleet(const std::stop_token& stop);  // see Server::reload()
   void add_machine_route();

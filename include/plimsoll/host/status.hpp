@@ -26,7 +26,6 @@ enum class ModelState {
 };
 
 [[nodiscard]] std::string_view to_string(ModelState state) noexcept;
-[[nodiscard]] std::optional<ModelState> model_state_from_string(std::string_view text) noexcept;
 
 // loading and warming may end where they came from (memory was short, the plan is made anew) or in failed; draining may
 // be taken back.
