@@ -71,6 +71,12 @@ const char* anthropic_type(int status) {
   return status < 500 ? "invalid_request_error" : "api_error";
 }
 
+const char* lm_studio_type(const Problem& problem) {
+  if (problem.code() == "model_not_found") return "model_not_found";
+  if (problem.status() == 501) return "not_implemented";
+  return problem.status() < 500 ? "invalid_request" : "internal_error";
+}
+
 nlohmann::ordered_json null_or(const std::string& text) {
   return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
 }
@@ -114,9 +120,9 @@ Json error_body(const Problem& problem, ErrorShape shape) {
     return {{"error", fmt::format("model '{}' not found", problem.subject())}};  // clients look for these words
   }
   Json error;
-  if (shape == ErrorShape::openai) {
+  if (shape == ErrorShape::openai || shape == ErrorShape::lm_studio) {
     error = {{"message", problem.what()},
-             {"type", openai_type(problem.status())},
+             {"type", shape == ErrorShape::openai ? openai_type(problem.status()) : lm_studio_type(problem)},
              {"param", null_or(problem.field())},
              {"code", problem.code()}};
     error.update(problem.details());

@@ -54,6 +54,8 @@ REQUESTS = [
     ("post", "/models/load", {"model": "mate-chat"}, 200),
     ("post", "/models/unload", {"model": "gaps"}, 200),
     ("post", "/models/load", GONE, 404),
+    ("post", "/api/v1/chat", {**SHORT, "input": "Who?", "max_output_tokens": 4}, 200),
+    ("post", "/api/v1/chat", {**GONE, "input": "Who?"}, 404),
     ("post", "/api/show", {"model": "mate-chat"}, 200),
     ("post", "/api/chat", {"model": "mate-chat", "messages": QUESTION, "stream": False, "options": {"num_predict": 4}, "logprobs": True, "top_logprobs": 2}, 200),
     ("post", "/api/chat", {"model": "mate-chat", "messages": QUESTION, "options": {"num_predict": 2}}, 200),
