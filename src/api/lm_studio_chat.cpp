@@ -14,24 +14,24 @@ namespace plimsoll::api {
 namespace {
 
 // In other APIs' words as well, where they are not its own.
-constexpr std::array kSame{"model",
-                           "temperature",
-                           "top_p",
-                           "top_k",
-                           "min_p",
-                           "repeat_penalty",
-                           "max_output_tokens",
-                           "reasoning",
-                           "presence_penalty",
-                           "frequency_penalty",
-                           "seed",
-                           "stop",
-                           "ttl",
-                           "keep_alive",
-                           "id_slot",
-                           "priority",
-                           "stream",
-                           "sse_ping_interval"};
+constexpr std::array kSameNames{"model",
+                                "temperature",
+                                "top_p",
+                                "top_k",
+                                "min_p",
+                                "repeat_penalty",
+                                "max_output_tokens",
+                                "reasoning",
+                                "presence_penalty",
+                                "frequency_penalty",
+                                "seed",
+                                "stop",
+                                "ttl",
+                                "keep_alive",
+                                "id_slot",
+                                "priority",
+                                "stream",
+                                "sse_ping_interval"};
 
 Json part_of(Fields& item) {
   const std::string type = item.need_text("type");
@@ -63,7 +63,7 @@ Json items_of(const Json& input) {
 
 Json as_responses(Fields& fields) {
   Json out = Json::object();
-  for (const char* key : kSame) {
+  for (const char* key : kSameNames) {
     if (const Json* given = fields.find(key)) out[key] = *given;
   }
   if (const auto system = fields.text("system_prompt"); system && !system->empty()) out["instructions"] = *system;

@@ -72,7 +72,8 @@ const char* anthropic_type(int status) {
 }
 
 const char* lm_studio_type(const Problem& problem) {
-  if (problem.code() == "model_not_found") return "model_not_found";
+  for (const char* own : {"model_not_found", "job_not_found"})
+    if (problem.code() == own) return own;
   if (problem.status() == 501) return "not_implemented";
   return problem.status() < 500 ? "invalid_request" : "internal_error";
 }

@@ -60,7 +60,7 @@ bool is_lm_studios(std::string_view method, std::string_view path) {
   if (path == kModels) return method == "GET" || method == "HEAD" || method == "OPTIONS";
   if (!begins(path, kModels)) return false;
   const std::string_view rest = path.substr(kModels.size());
-  if (begins(rest, "/download/status")) return true;
+  if (rest.starts_with("/download/status/")) return true;
   return method != "GET" && method != "HEAD" && (rest == "/load" || rest == "/unload" || rest == "/download");
 }
 

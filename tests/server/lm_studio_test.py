@@ -49,6 +49,34 @@ class LmStudio(ServedCase):
         self.assertEqual(result["output"], [{"type": "message", "content": text}])
         self.ok("/api/v1/chat", {**first, "previous_response_id": result["response_id"]})
 
+    def listed(self):
+        status, answer = self.server.get("/api/v1/models")
+        self.assertEqual(status, 200, answer)
+        self.assertEqual([m["id"] for m in answer["data"]], [m["key"] for m in answer["models"]])  # OpenAI's form, for who has /api/v1 as a base
+        return {model["key"]: model for model in answer["models"]}
+
+    def test_models_are_listed_loaded_and_unloaded(self):
+        loaded = self.ok("/api/v1/models/load", {"model": "bosun-log", "echo_load_config": True})
+        self.assertEqual({key: loaded[key] for key in ("type", "instance_id", "status")}, {"type": "llm", "instance_id": "bosun-log", "status": "loaded"})
+        self.assertEqual(loaded["load_config"], {"context_length": 1024, "eval_batch_size": 128, "parallel": 2, "flash_attention": loaded["load_config"]["flash_attention"], "offload_kv_cache_to_gpu": False})
+        bosun = self.listed()["bosun-log"]
+        self.assertEqual(bosun["loaded_instances"], [{"id": "bosun-log", "config": loaded["load_config"]}])
+        self.assertEqual({key: bosun[key] for key in ("type", "max_context_length", "format", "size_bytes")},
+                         {"type": "llm", "max_context_length": 1024, "format": "gguf", "size_bytes": pathlib.Path(BOSUN).stat().st_size})
+        self.assertEqual(self.ok("/api/v1/models/unload", {"instance_id": "bosun-log"}), {"instance_id": "bosun-log"})
+        self.assertEqual(self.listed()["bosun-log"]["loaded_instances"], [])
+        _, headers, _ = self.server.request("POST", "/api/v1/models/load", {"model": "mate-chat", "context_length": 8192})
+        self.assertEqual(headers["x-plimsoll-ignored"], "context_length")
+        for path, body in (("load", {"model": "kraken"}), ("unload", {"instance_id": "kraken"})):
+            status, refused = self.server.post("/api/v1/models/" + path, body)
+            self.assertEqual((status, refused["error"]["type"]), (404, "model_not_found"))
+
+    def test_nothing_is_downloaded(self):
+        self.assertEqual(self.ok("/api/v1/models/download", {"model": "mate-chat"}), {"status": "already_downloaded"})
+        self.assertEqual(self.server.post("/api/v1/models/download", {"model": "kraken"})[0], 403)
+        status, answer = self.server.get("/api/v1/models/download/status/job_1")
+        self.assertEqual((status, answer["error"]["type"]), (404, "job_not_found"))
+
     def test_refusals_have_its_types(self):
         first = {**SHORT, "input": "Aye?"}
         for body, status, kind in (({**first, "model": "kraken"}, 404, "model_not_found"), ({**first, "previous_response_id": "resp_0"}, 400, "invalid_request"),
