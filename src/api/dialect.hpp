@@ -57,6 +57,7 @@ struct Dialect {
 [[nodiscard]] Asked read_message(const Json& body);            // Anthropic's /v1/messages
 [[nodiscard]] Asked read_ollama_chat(const Json& body);        // Ollama's /api/chat
 [[nodiscard]] Asked read_ollama_generate(const Json& body);    // Ollama's /api/generate
+[[nodiscard]] Asked read_lm_studio_chat(const Json& body);     // LM Studio's /api/v1/chat
 [[nodiscard]] Asked read_llama_completion(const Json& body);   // llama-server's /completion
 [[nodiscard]] Asked read_llama_completions(const Json& body);  // /completions without /v1: llama-server's or OpenAI's
 [[nodiscard]] Asked read_llama_infill(const Json& body);       // llama-server's /infill

@@ -13,6 +13,7 @@ std::span<const Dialect> dialects() {
       Dialect{"/v1/messages", ErrorShape::anthropic, read_message},
       Dialect{"/api/chat", ErrorShape::ollama, read_ollama_chat, kJsonLines},
       Dialect{"/api/generate", ErrorShape::ollama, read_ollama_generate, kJsonLines},
+      Dialect{"/api/v1/chat", ErrorShape::lm_studio, read_lm_studio_chat},
       Dialect{"/completion", ErrorShape::openai, read_llama_completion},
       Dialect{"/completions", ErrorShape::openai, read_llama_completions},
       Dialect{"/infill", ErrorShape::openai, read_llama_infill},

@@ -73,6 +73,13 @@ const char* anthropic_type(int status) {
   return status < 500 ? "invalid_request_error" : "api_error";
 }
 
+const char* lm_studio_type(const Problem& problem) {
+  for (const char* own : {"model_not_found", "job_not_found"})
+    if (problem.code() == own) return own;
+  if (problem.status() == 501) return "not_implemented";
+  return problem.status() < 500 ? "invalid_request" : "internal_error";
+}
+
 nlohmann::ordered_json null_or(const std::string& text) {
   return text.empty() ? nlohmann::ordered_json(nullptr) : nlohmann::ordered_json(text);
 }
@@ -130,9 +137,9 @@ Json error_body(const Problem& problem, ErrorShape shape) {
     return {{"error", fmt::format("model '{}' not found", problem.subject())}};  // clients look for these words
   }
   Json error;
-  if (shape == ErrorShape::openai) {
+  if (shape == ErrorShape::openai || shape == ErrorShape::lm_studio) {
     error = {{"message", problem.what()},
-             {"type", openai_type(problem.status())},
+             {"type", shape == ErrorShape::openai ? openai_type(problem.status()) : lm_studio_type(problem)},
              {"param", null_or(problem.field())},
              {"code", problem.code()}};
     add_context_size(error, problem);

@@ -57,6 +57,7 @@ enum class ErrorShape {
   anthropic,  // {"type": "error", "error": {"type", "message"}}
   plimsoll,   // plimsoll.error/1, as on the command line
   ollama,     // {"error": "a sentence"}
+  lm_studio,  // as openai, with other types
 };
 // Details and numbers are members of the error object, whatever the shape.
 [[nodiscard]] nlohmann::ordered_json error_body(const Problem& problem, ErrorShape shape);

@@ -40,6 +40,7 @@ bool is_about_the_server(const httplib::Request& request) {
 api::ErrorShape shape_of(const std::string& path) {
   if (path.starts_with("/plimsoll/")) return api::ErrorShape::plimsoll;
   if (path.starts_with("/v1/messages")) return api::ErrorShape::anthropic;
+  if (path.starts_with("/api/v1/")) return api::ErrorShape::lm_studio;
   if (path.starts_with("/api/")) return api::ErrorShape::ollama;
   return api::ErrorShape::openai;
 }

@@ -45,18 +45,6 @@ std::uint64_t size_of(const std::string& path) {
   return sum;
 }
 
-api::OllamaModel model_of(const host::Host& host, const plan::ModelPlan& plan) {
-  const std::string& path = plan.request.model.path;
-  const engine::ModelFacts& facts = plan.dry_run.model;
-  return {.name = plan.name,
-          .modified_at = modified_at(path),
-          .size = size_of(path),
-          .digest = digest_of(host.planned_files(plan.name)),
-          .family = facts.architecture,
-          .parameters = facts.n_params,
-          .description = facts.description};
-}
-
 std::string expires_at(const host::ModelStatus& status) {
   constexpr const char* kNever = "2300-01-01T00:00:00Z";
   if (!status.time_to_live || status.pinned) return kNever;
@@ -106,10 +94,22 @@ std::vector<std::string> capabilities(const plan::ModelPlan& plan, const PromptR
 
 }  // namespace
 
+api::OllamaModel ollama_model(const host::Host& host, const plan::ModelPlan& plan) {
+  const std::string& path = plan.request.model.path;
+  const engine::ModelFacts& facts = plan.dry_run.model;
+  return {.name = plan.name,
+          .modified_at = modified_at(path),
+          .size = size_of(path),
+          .digest = digest_of(host.planned_files(plan.name)),
+          .family = facts.architecture,
+          .parameters = facts.n_params,
+          .description = facts.description};
+}
+
 std::vector<api::OllamaModel> ollama_models(const host::Host& host) {
   std::vector<api::OllamaModel> out;
   for (const KnownModel& known : known_models(host)) {
-    out.push_back(model_of(host, known.plan));
+    out.push_back(ollama_model(host, known.plan));
     for (const host::Preset& preset : known.model->presets) {
       api::OllamaModel one = out.back();  // the same file
       one.name = preset.name;
@@ -123,7 +123,7 @@ std::vector<api::OllamaLoaded> ollama_loaded(const host::Host& host) {
   std::vector<api::OllamaLoaded> out;
   for (const KnownModel& known : known_models(host)) {
     if (!is_resident(known.status.state)) continue;
-    api::OllamaLoaded loaded{.model = model_of(host, known.plan),
+    api::OllamaLoaded loaded{.model = ollama_model(host, known.plan),
                              .expires_at = expires_at(known.status),
                              .context = known.plan.dry_run.context.n_ctx_seq};
     for (const plan::Entry& entry : known.plan.entries) {
@@ -138,7 +138,7 @@ std::vector<api::OllamaLoaded> ollama_loaded(const host::Host& host) {
 api::OllamaShown ollama_shown(const host::Host& host, const NamedModel& named, const PromptReader& reader) {
   const plan::ModelPlan plan = plan_of(host, named.model->request.name);
   const std::string own = named.chat_template();
-  api::OllamaShown out{.model = model_of(host, plan),
+  api::OllamaShown out{.model = ollama_model(host, plan),
                        .chat_template = own.empty() ? reader.template_source() : own,
                        .model_info = model_info(plan, reader),
                        .capabilities = capabilities(plan, reader),

@@ -10,6 +10,8 @@
 
 namespace plimsoll::server {
 
+// Of one that can be used.
+[[nodiscard]] api::OllamaModel ollama_model(const host::Host& host, const plan::ModelPlan& plan);
 // Of those that can be used, in the fleet's order, each with its presets behind it.
 [[nodiscard]] std::vector<api::OllamaModel> ollama_models(const host::Host& host);
 // Of those whose memory is held, or on its way to be.

@@ -53,6 +53,17 @@ std::string_view without_lm_studios_version(std::string_view path) {
   return is_there ? rest : path;
 }
 
+// LM Studio's newer API, which is no other one's.
+bool is_lm_studios(std::string_view method, std::string_view path) {
+  constexpr std::string_view kModels = "/api/v1/models";
+  if (path == "/api/v1/chat") return true;
+  if (path == kModels) return method == "GET" || method == "HEAD" || method == "OPTIONS";
+  if (!begins(path, kModels)) return false;
+  const std::string_view rest = path.substr(kModels.size());
+  if (rest.starts_with("/download/status/")) return true;
+  return method != "GET" && method != "HEAD" && (rest == "/load" || rest == "/unload" || rest == "/download");
+}
+
 bool is_of_v1(std::string_view method, std::string_view path) {
   static constexpr std::array<std::string_view, 10> kAlone{"/chat/completions",
                                                            "/chat/completions/input_tokens",
@@ -74,6 +85,7 @@ bool is_of_v1(std::string_view method, std::string_view path) {
 
 std::string usual_path(std::string_view method, std::string_view path) {
   const std::string plain = without_spare_slashes(without_scheme_and_host(path));
+  if (is_lm_studios(method, plain)) return plain;
   if (plain == "/api/v0/completions") return "/v1/completions";  // without /v1 it is llama-server's
   const std::string_view known = without_lm_studios_version(from_v1_on(plain));
   return is_of_v1(method, known) ? "/v1" + std::string(known) : std::string(known);

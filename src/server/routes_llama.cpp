@@ -4,13 +4,13 @@
 #include <algorithm>
 
 #include "api/fields.hpp"
-#include "api/ollama_models.hpp"
 #include "base/version.hpp"
 #include "engine/model.hpp"
 #include "engine/prompt_tokens.hpp"
 #include "monitor/machine_report.hpp"
 #include "monitor/prometheus.hpp"
 
+#include "model_list.hpp"
 #include "preset.hpp"
 #include "server_impl.hpp"
 
@@ -21,58 +21,6 @@ using api::Json;
 
 Json vllm_tokens(const PromptReader& reader, const std::vector<engine::Token>& tokens) {
   return {{"count", tokens.size()}, {"max_model_len", reader.context().n_ctx_seq}, {"tokens", tokens}};
-}
-
-const char* kind_of(const host::FleetModel& model) {
-  const dry_run::DryRunRequest& request = model.request.dry_run;
-  if (request.context.embeddings) return "embeddings";
-  return request.projector.path.empty() ? "llm" : "vlm";
-}
-
-// `id`: the model's name, or a preset's.
-Json model_json(const host::FleetModel& model, const host::Preset* preset, const host::ModelStatus& status,
-                const plan::ModelPlan& plan) {
-  const engine::ContextFacts& context = plan.dry_run.context;
-  const std::uint32_t own = preset != nullptr && preset->n_ctx > 0 ? preset->n_ctx : context.n_ctx_seq;
-  const std::uint32_t length = std::min(own, context.n_ctx_seq);
-  const bool is_loaded = host::is_resident(status.state);
-  Json json{{"id", preset != nullptr ? preset->name : model.request.name},
-            {"object", "model"},
-            {"created", 0},
-            {"owned_by", "plimsoll"},
-            {"aliases", preset != nullptr ? preset->aliases : model.aliases},
-            {"tags", model.tags},
-            {"max_model_len", length},
-            // What LM Studio's clients look for; some (Zed) read no list in which one of these is missing.
-            {"type", kind_of(model)},
-            {"publisher", "plimsoll"},
-            {"arch", plan.dry_run.model.architecture},
-            {"compatibility_type", "gguf"},
-            {"quantization", api::quantization_level(plan.dry_run.model.description)},
-            {"state", is_loaded ? "loaded" : "not-loaded"},
-            {"max_context_length", length},
-            {"capabilities", plan.request.context.embeddings ? Json::array() : Json::array({"tool_use"})},
-            {"meta",
-             {{"state", host::to_string(status.state)},
-              {"architecture", plan.dry_run.model.architecture},
-              {"n_ctx", length},
-              {"n_ctx_total", context.n_ctx},
-              {"slots", status.slots},
-              {"n_ctx_train", plan.dry_run.model.n_ctx_train},
-              {"n_embd", plan.dry_run.model.n_embd},
-              {"n_vocab", plan.dry_run.model.n_vocab},
-              {"n_params", plan.dry_run.model.n_params},
-              {"embeddings", model.request.dry_run.context.embeddings}}}};
-  if (is_loaded) json["loaded_context_length"] = length;
-  if (preset != nullptr) json["preset_of"] = model.request.name;
-  return json;
-}
-
-// A model, and after it its presets.
-void add_with_presets(Json& data, const host::FleetModel& model, const host::ModelStatus& status,
-                      const plan::ModelPlan& plan) {
-  data.push_back(model_json(model, nullptr, status, plan));
-  for (const host::Preset& preset : model.presets) data.push_back(model_json(model, &preset, status, plan));
 }
 
 // Anthropic's clients ask at the same paths, for another form.
@@ -131,17 +79,14 @@ void Server::Impl::add_llama_routes() {
 
   http->Get("/v1/models", answering([this](const httplib::Request& request, httplib::Response& response) {
               if (is_anthropics(request)) return put(response, anthropic_models(host));
-              Json data = Json::array();
-              for (const KnownModel& known : known_models(host))
-                add_with_presets(data, *known.model, known.status, known.plan);
-              put(response, {{"object", "list"}, {"data", std::move(data)}});
+              put(response, openai_models(host));
             }));
   http->Get(R"(/v1/models/(.+))", answering([this](const httplib::Request& request, httplib::Response& response) {
               const NamedModel named = model_named(host.fleet(), request.matches[1]);
               if (is_anthropics(request)) return put(response, anthropic_model(named.name()));
               const std::string& model = named.model->request.name;
               put(response,
-                  model_json(*named.model, named.preset, status_of(host, model), usable_plan_of(host, model)));
+                  openai_model(*named.model, named.preset, status_of(host, model), usable_plan_of(host, model)));
             }));
 
   http->Get("/metrics", answering([this](const httplib::Request&, httplib::Response& response) {

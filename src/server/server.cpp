@@ -62,6 +62,7 @@ Server::Impl::Impl(host::Host& the_host, monitor::Monitor& the_monitor, ServerOp
   add_tokenizer_routes();
   add_llama_model_routes();
   add_ollama_routes();
+  add_lm_studio_routes();
   add_plimsoll_routes();
   add_reload_route();
   add_machine_route();

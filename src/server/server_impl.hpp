@@ -113,6 +113,8 @@ struct Server::Impl {
   [[nodiscard]] Embedded embed_for_ollama(const httplib::Request& request, const api::OllamaEmbedding& asked,
                                           const std::shared_ptr<Peer>& client);
   void add_ollama_refusals();
+  void add_lm_studio_routes();
+  void load_for_lm_studio(const httplib::Request& request, httplib::Response& response);
   void add_plimsoll_routes();
   void stream_events(const httplib::Request& request, httplib::Response& response);
   // `what`: load, unload or pin.

@@ -15,7 +15,8 @@ using test::expect_problem;
 
 Asked ask(const Dialect& dialect, const char* more = "") {
   const UnknownFields others(UnknownRule::ignore);
-  const bool is_response = std::string_view(dialect.path) == "/v1/responses";  // it knows another "prompt"
+  const std::string_view path = dialect.path;
+  const bool is_response = path == "/v1/responses" || path == "/api/v1/chat";  // they know another "prompt", or none
   const std::string body =
       std::string(R"({"model": "a", "max_tokens": 4, )") + (is_response ? R"("input": "a")" : R"("prompt": "a")") +
       R"(, "input_prefix": "a", "input_suffix": "b", "messages": [{"role": "user", "content": "a"}])" + more + "}";
@@ -33,7 +34,7 @@ TEST(HeartbeatTest, EachApiHasOneThatItsClientsDoNotSee) {
     const std::string_view path = dialect.path;
     if (path == "/v1/messages")
       EXPECT_EQ(beat, "event: ping\ndata: {\"type\":\"ping\"}\n\n");
-    else if (path.starts_with("/api/"))
+    else if (path.starts_with("/api/") && path != "/api/v1/chat")
       EXPECT_EQ(Json::parse(beat + beat + R"({"done": true})"), Json::parse(R"({"done": true})"));
     else
       EXPECT_EQ(beat, ":\n\n") << path;
@@ -41,7 +42,7 @@ TEST(HeartbeatTest, EachApiHasOneThatItsClientsDoNotSee) {
 }
 
 TEST(HeartbeatTest, ARequestMaySayHowOften) {
-  for (const char* path : {"/v1/chat/completions", "/v1/messages", "/v1/responses", "/completion"}) {
+  for (const char* path : {"/v1/chat/completions", "/v1/messages", "/v1/responses", "/api/v1/chat", "/completion"}) {
     const Dialect& dialect = dialect_at(path);
     EXPECT_EQ(ask(dialect).request.heartbeat, std::nullopt);
     EXPECT_EQ(ask(dialect, R"(, "sse_ping_interval": 30)").request.heartbeat, std::chrono::seconds(30));

@@ -24,7 +24,7 @@ GONE = {"model": "kraken"}
 # Each route once at least, with an answer that is described: method, path, body, status, and where another path is asked that.
 REQUESTS = [
     *[("get", path, None, 200) for path in (
-        "/", "/openapi.json", "/health", "/v1/health", "/ping", "/version", "/v1/models", "/metrics", "/props", "/slots", "/lora-adapters", "/api/version", "/api/tags", "/api/ps",
+        "/", "/openapi.json", "/health", "/v1/health", "/ping", "/version", "/v1/models", "/metrics", "/props", "/slots", "/lora-adapters", "/api/version", "/api/tags", "/api/ps", "/api/v1/models",
         "/plimsoll/v1/status", "/plimsoll/v1/history", "/plimsoll/v1/devices", "/plimsoll/v1/machine", "/plimsoll/v1/ledger", "/plimsoll/v1/plan")],
     ("get", "/v1/models/{name}", None, 200, "/v1/models/vectors"),
     ("post", "/v1/chat/completions", {**SHORT, "messages": QUESTION, "max_tokens": 4, "logprobs": True, "top_logprobs": 2}, 200),
@@ -55,6 +55,14 @@ REQUESTS = [
     ("post", "/models/load", {"model": "mate-chat"}, 200),
     ("post", "/models/unload", {"model": "gaps"}, 200),
     ("post", "/models/load", GONE, 404),
+    ("post", "/api/v1/chat", {**SHORT, "input": "Who?", "max_output_tokens": 4}, 200),
+    ("post", "/api/v1/chat", {**GONE, "input": "Who?"}, 404),
+    ("post", "/api/v1/models/load", {"model": "mate-chat", "echo_load_config": True}, 200),
+    ("post", "/api/v1/models/load", GONE, 404),
+    ("post", "/api/v1/models/unload", {"instance_id": "gaps"}, 200),
+    ("post", "/api/v1/models/download", {"model": "mate-chat"}, 200),
+    ("post", "/api/v1/models/download", GONE, 403),
+    ("get", "/api/v1/models/download/status/{id}", None, 404, "/api/v1/models/download/status/job_1"),
     ("post", "/api/show", {"model": "mate-chat"}, 200),
     ("post", "/api/chat", {"model": "mate-chat", "messages": QUESTION, "stream": False, "options": {"num_predict": 4}, "logprobs": True, "top_logprobs": 2}, 200),
     ("post", "/api/chat", {"model": "mate-chat", "messages": QUESTION, "options": {"num_predict": 2}}, 200),

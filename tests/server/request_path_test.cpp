@@ -30,6 +30,18 @@ TEST(RequestPathTest, LmStudiosOwnAreOpenAis) {
   for (const char* path : {"/api/v0", "/api/v0/props", "/api/v0x/models"}) EXPECT_EQ(usual_path("GET", path), path);
 }
 
+TEST(RequestPathTest, LmStudiosNewerApiIsItsOwn) {
+  for (const char* path : {"/api/v1/chat", "/api/v1/models/load", "/api/v1/models/unload", "/api/v1/models/download"}) {
+    EXPECT_EQ(usual_path("POST", path), path);
+    EXPECT_EQ(usual_path("POST", std::string(path) + "/"), path);
+  }
+  for (const char* path : {"/api/v1/models", "/api/v1/models/download/status/job_1"})
+    EXPECT_EQ(usual_path("GET", path), path);
+  EXPECT_EQ(usual_path("GET", "/api/v1/models/mate-chat"), "/v1/models/mate-chat");
+  EXPECT_EQ(usual_path("GET", "/api/v1/models/load"), "/v1/models/load");  // a model may be called so
+  EXPECT_EQ(usual_path("POST", "/v1/chat"), "/v1/chat");
+}
+
 TEST(RequestPathTest, OthersStayAsTheyAre) {
   for (const char* path :
        {"/", "/health", "/props", "/completion", "/completions", "/embedding", "/api/chat", "/api/tags", "/v1",
