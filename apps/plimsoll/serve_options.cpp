@@ -46,6 +46,7 @@ server::ServerOptions server_options(const ServeOptions& options) {
   out.limits.working = std::chrono::seconds(options.working_s);
   out.limits.draining = std::chrono::seconds(options.draining_s);
   out.dashboard = !options.no_dashboard;
+  out.autoload = !options.no_autoload;
   out.template_values = template_values(options);
   if (std::ranges::contains(out.api_keys, std::string()))  // most likely a variable that is not set
     throw Error(ErrorCode::usage,
@@ -211,6 +212,11 @@ void add_host_options(CLI::App& command, ServeOptions& o) {
          ->envname("PLIMSOLL_ISOLATE"),
      "Server");
   of(command
+         .add_flag("--no-models-autoload", o.no_autoload,
+                   "Requests for a model that is not loaded are refused: models are loaded by POST /models/load")
+         ->envname("PLIMSOLL_NO_MODELS_AUTOLOAD"),
+     "Server");
+  of(command
          .add_option("--time-to-live", o.idle_s,
                      "Seconds that a model stays once it is idle; -1: what the fleet file says, else for ever")
          ->check(CLI::Range(std::int64_t{-1}, std::int64_t{1'000'000'000}))
@@ -317,9 +323,10 @@ void add_time_limits(CLI::App& command, ServeOptions& o) {
 }  // namespace
 
 void add_serve_options(CLI::App& command, ServeOptions& options) {
-  command.add_option(
-      "sources", options.sources,
-      "A fleet file (TOML), model files (GGUF), or a folder of them; without any the built-in demo models");
+  command.add_option("sources", options.sources,
+                     "A fleet file (TOML), model files (GGUF), a folder of them, or llama-server's file of models "
+                     "(INI); without any the "
+                     "built-in demo models");
   add_model_options(command, options.model);
   add_purpose_options(command, options.purpose);
   add_address_options(command, options);

@@ -41,6 +41,7 @@ struct ServeOptions {
   double slice_s = 2;
   std::string log_format = "text";
   bool no_dashboard = false;
+  bool no_autoload = false;
   FleetPurpose purpose;
   bool watch = false;  // what the fleet is read from
 };

@@ -16,6 +16,8 @@
 #include "device/probe.hpp"
 #include "host/template_remarks.hpp"
 
+#include "ini_fleet.hpp"
+
 namespace plimsoll::app {
 namespace {
 
@@ -84,6 +86,12 @@ engine::PartialSampling sampling_of(const ServeOptions& options) {
 
 }  // namespace
 
+void give_settings(host::Fleet& fleet, const ServeOptions& options) {
+  add_aliases(fleet, options.aliases);
+  lay_over_all(fleet, sampling_of(options));
+  set_time_to_live(fleet, options.idle_s);
+}
+
 void say_what_templates_lack(const host::Fleet& fleet, const std::vector<std::string>& names) {
   host::Fleet of_names;
   std::ranges::copy_if(fleet.models, std::back_inserter(of_names.models),
@@ -129,7 +137,8 @@ void ServedFleet::add_keys(host::Fleet& fleet) {
 }
 
 host::Fleet ServedFleet::read() {
-  host::Fleet fleet = fleet_of_sources(options_.sources, options_.model, options_.purpose);
+  host::Fleet fleet = has_models_ini(options_) ? fleet_of_models_ini(options_)
+                                               : fleet_of_sources(options_.sources, options_.model, options_.purpose);
   set_size("--keep-in-host", options_.keep_in_host, fleet.keep_in_host);
   set_size("--yield-to-foreign", options_.yield_to_foreign, fleet.yield_to_foreign);
   if (options_.isolate) fleet.isolation.own_process = true;
@@ -137,9 +146,7 @@ host::Fleet ServedFleet::read() {
     fleet.isolation.most_decode_time = std::chrono::milliseconds(std::llround(options_.decode_s * 1000));
   host::settle_isolation(fleet);
   if (!options_.eviction.empty()) fleet.eviction = options_.eviction;  // an unknown one is a contradiction of the fleet
-  add_aliases(fleet, options_.aliases);
-  lay_over_all(fleet, sampling_of(options_));
-  set_time_to_live(fleet, options_.idle_s);
+  give_settings(fleet, options_);
   set_a_budget_for_the_host(fleet);
   add_keys(fleet);
   return fleet;

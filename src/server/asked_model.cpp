@@ -1,5 +1,7 @@
 #include "asked_model.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include <plimsoll/base/error.hpp>
@@ -77,6 +79,14 @@ void throw_with_plan(const Error& error, const host::Host& host, const std::stri
   if (error.code() == ErrorCode::over_budget || error.code() == ErrorCode::out_of_device_memory)
     throw with_its_plan(error, host, model, options);
   throw error;
+}
+
+void require_loaded(const host::Host& host, const std::string& model) {
+  if (host::is_resident(status_of(host, model).state)) return;
+  throw api::Problem(
+      400, "model_not_loaded",
+      fmt::format("model '{}' is not loaded, and this server loads none by itself: POST /models/load", model))
+      .at("model");
 }
 
 host::AcquireOptions acquire_options(const ServerOptions& options, std::stop_token stop) {

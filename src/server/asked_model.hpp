@@ -30,6 +30,9 @@ struct KnownModel {
 // In the fleet's order, without those that could not be planned.
 [[nodiscard]] std::vector<KnownModel> known_models(const host::Host& host);
 
+// Throws api::Problem 400 where the model is not, and nobody is loading it.
+void require_loaded(const host::Host& host, const std::string& model);
+
 // How a request waits for its model, under the server's limits.
 [[nodiscard]] host::AcquireOptions acquire_options(const ServerOptions& options, std::stop_token stop);
 // Why the model is not had: 404 where it has left the fleet; a refusal for want of memory as api::Problem 507 with the

@@ -15,6 +15,7 @@ CheckedLeaseRequest::CheckedLeaseRequest(const ServerContext& server, std::strin
       how_(std::move(how)),
       reader_(server_.vocabularies.find(model_)) {
   if (reader_) check_(*reader_);
+  if (!server_.options.autoload) require_loaded(server_.host, model_);
   ask();
 }
 

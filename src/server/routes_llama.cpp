@@ -29,6 +29,15 @@ const char* kind_of(const host::FleetModel& model) {
   return request.projector.path.empty() ? "llm" : "vlm";
 }
 
+// As llama-server's router says it.
+Json llama_status(const host::ModelStatus& status) {
+  using enum host::ModelState;
+  const bool loads = status.state == loading || status.state == warming;
+  Json json{{"value", loads ? "loading" : host::is_resident(status.state) ? "loaded" : "unloaded"}};
+  if (status.state == failed) json["failed"] = true;
+  return json;
+}
+
 // `id`: the model's name, or a preset's.
 Json model_json(const host::FleetModel& model, const host::Preset* preset, const host::ModelStatus& status,
                 const plan::ModelPlan& plan) {
@@ -51,6 +60,7 @@ Json model_json(const host::FleetModel& model, const host::Preset* preset, const
             {"state", is_loaded ? "loaded" : "not-loaded"},
             {"max_context_length", length},
             {"capabilities", plan.request.context.embeddings ? Json::array() : Json::array({"tool_use"})},
+            {"status", llama_status(status)},
             {"meta",
              {{"state", host::to_string(status.state)},
               {"architecture", plan.dry_run.model.architecture},
@@ -129,6 +139,7 @@ void Server::Impl::add_llama_routes() {
             }));
 
   http->Get("/v1/models", answering([this](const httplib::Request& request, httplib::Response& response) {
+              if (!request.get_param_value("reload").empty()) reload_or_throw(request);
               if (is_anthropics(request)) return put(response, anthropic_models(host));
               Json data = Json::array();
               for (const KnownModel& known : known_models(host))

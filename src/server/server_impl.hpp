@@ -116,6 +116,7 @@ struct Server::Impl {
   void add_plimsoll_routes();
   void add_reload_route();
   [[nodiscard]] host::ReloadReport reload_fleet(const std::stop_token& stop);  // see Server::reload()
+  host::ReloadReport reload_or_throw(const httplib::Request& request);         // a refused one as api::Problem 422
   void add_machine_route();
   [[nodiscard]] broker::Picture machine() const;
   void add_page();

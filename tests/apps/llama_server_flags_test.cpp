@@ -78,6 +78,20 @@ TEST_F(LlamaServerFlagsTest, AnOlderFormHasNoValue) {
   EXPECT_THAT(read({"serve", "--flash-attn", "off"}), ElementsAre("serve", "--flash-attn", "off"));
 }
 
+TEST_F(LlamaServerFlagsTest, WhereTheRoutersModelsAreIsASource) {
+  EXPECT_THAT(read({"serve", "--models-dir", "a/models", "--models-preset=b.ini", "--models-max", "2"}),
+              ElementsAre("serve", "a/models", "b.ini"));
+  EXPECT_THAT(notes_, ElementsAre(testing::HasSubstr("--models-max has no meaning here")));
+}
+
+TEST_F(LlamaServerFlagsTest, WhetherAValueFollowsIsKnownOfBothPrograms) {
+  const CLI::App& serve = *program_.get_subcommand("serve");
+  EXPECT_EQ(takes_value("--port", serve), true);
+  EXPECT_EQ(takes_value("--models-dir", serve), true);
+  EXPECT_EQ(takes_value("--jinja", serve), false);
+  EXPECT_EQ(takes_value("--nothing", serve), std::nullopt);
+}
+
 TEST_F(LlamaServerFlagsTest, NothingIsDownloaded) {
   test::expect_error(ErrorCode::usage, "not downloaded here", [&] { return read({"serve", "-hf", "a/b"}); });
 }
