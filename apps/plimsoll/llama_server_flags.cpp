@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 #include <span>
 #include <string_view>
 
@@ -17,7 +18,7 @@ struct Flag {
   std::vector<std::string_view> names;
   std::size_t values = 0;
   Fate fate = Fate::without_meaning;
-  // Our words, in which {} is the value; or why it has no meaning, or is
+  // Our words, in which {} is the value, and {,} one of several with commas between; or why it has no meaning, or is
   // refused.
   std::string_view text{};
 };
@@ -57,7 +58,7 @@ const std::vector<Flag>& flags() {
       {{"--mlock"}, 0, Fate::ours, "--load-mode mlock"},
       {{"--no-ui", "--no-webui"}, 0, Fate::ours, "--no-dashboard"},
       {{"-n", "--predict", "--n-predict"}, 1, Fate::ours, "--max-answer-tokens {}"},
-      {{"--cors-origins"}, 1, Fate::ours, "--cors-origin {}"},
+      {{"--cors-origins"}, 1, Fate::ours, "--cors-origin {,}"},
       {{"-rea"}, 1, Fate::ours, "--reasoning {}"},
       {{"--sleep-idle-seconds"}, 1, Fate::ours, "--time-to-live {}"},
       {{"--embeddings"}, 0, Fate::ours, "--embedding"},
@@ -230,6 +231,13 @@ void add_ours(std::vector<std::string>& to, const Flag& flag, const std::string&
   to.emplace_back(flag.text.substr(0, blank));
   if (blank == std::string_view::npos) return;
   const std::string_view second = flag.text.substr(blank + 1);
+  if (second == "{,}") {
+    const std::string own = to.back();
+    to.pop_back();
+    for (const auto part : std::views::split(value, ','))
+      to.insert(to.end(), {own, std::string(part.begin(), part.end())});
+    return;
+  }
   to.emplace_back(second == "{}" ? value : std::string(second));
 }
 

@@ -135,7 +135,7 @@ httplib::Server::HandlerResponse Server::Impl::let_in(httplib::Request& request,
   if (request.method == "OPTIONS") {
     if (const std::string allowed = http->allowed_at(request.path); !allowed.empty())
       response.set_header("Allow", allowed);
-    response.status = 204;
+    response.status = 200;  // some clients and proxies take 204 for a refusal
     return Answer::Handled;
   }
   const auto turn_away = [&](const api::Problem& problem) {

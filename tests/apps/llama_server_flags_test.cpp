@@ -40,6 +40,11 @@ TEST_F(LlamaServerFlagsTest, WhatIsCalledOtherwiseGetsOurName) {
       ElementsAre("serve", "--load-mode", "mlock", "--max-answer-tokens", "5", "--no-dashboard", "--draft-max", "3"));
 }
 
+TEST_F(LlamaServerFlagsTest, SeveralOriginsAreSeveralFlags) {
+  EXPECT_THAT(read({"serve", "--cors-origins", "http://a.example,http://b.example"}),
+              ElementsAre("serve", "--cors-origin", "http://a.example", "--cors-origin", "http://b.example"));
+}
+
 TEST_F(LlamaServerFlagsTest, HowModelsThinkAndHowLongTheyStayIsTaken) {
   EXPECT_THAT(read({"serve", "-rea", "off", "--sleep-idle-seconds", "60", "--reasoning-budget", "0"}),
               ElementsAre("serve", "--reasoning", "off", "--time-to-live", "60", "--reasoning-budget", "0"));
