@@ -208,7 +208,6 @@ const std::vector<Flag>& flags() {
        "a draft is planned as its model is"},
       // Of several models: its router. A folder of models, a file of them.
       {{"--models-dir", "--models-preset"}, 1, Fate::source},
-      {{"--models-max"}, 1, Fate::without_meaning, "budgets say how many models are loaded at once"},
       {{"--models-autoload"}, 0, Fate::same},
   };
   return kFlags;

@@ -212,6 +212,13 @@ void add_host_options(CLI::App& command, ServeOptions& o) {
          ->envname("PLIMSOLL_ISOLATE"),
      "Server");
   of(command
+         .add_option("--models-max", o.server.most_models,
+                     "Models that are loaded for requests at once; 0: as many as fit")
+         ->check(CLI::Range(0, 1'000'000))
+         ->envname("PLIMSOLL_MODELS_MAX")
+         ->capture_default_str(),
+     "Server");
+  of(command
          .add_flag("--no-models-autoload", o.no_autoload,
                    "Requests for a model that is not loaded are refused: models are loaded by POST /models/load")
          ->envname("PLIMSOLL_NO_MODELS_AUTOLOAD"),

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include <plimsoll/base/error.hpp>
 #include "api/problem.hpp"
@@ -87,6 +88,24 @@ void require_loaded(const host::Host& host, const std::string& model) {
       400, "model_not_loaded",
       fmt::format("model '{}' is not loaded, and this server loads none by itself: POST /models/load", model))
       .at("model");
+}
+
+void make_room_by_number(host::Host& host, const std::string& model, std::size_t most) {
+  if (most == 0) return;
+  std::vector<host::ModelStatus> loaded = host.status().models;
+  std::erase_if(loaded, [](const host::ModelStatus& one) { return !host::is_resident(one.state); });
+  if (std::ranges::contains(loaded, model, &host::ModelStatus::name)) return;
+  std::erase_if(loaded, [](const host::ModelStatus& one) { return one.state == host::ModelState::draining; });
+  if (loaded.size() < most) return;
+  const std::size_t too_many = loaded.size() + 1 - most;
+  std::erase_if(loaded, [](const host::ModelStatus& one) { return one.pinned; });
+  const auto stays_shorter = [](const host::ModelStatus& a, const host::ModelStatus& b) {
+    const bool a_works = a.leases + a.waiting > 0;
+    const bool b_works = b.leases + b.waiting > 0;
+    return a_works != b_works ? b_works : a.last_used < b.last_used;
+  };
+  std::ranges::stable_sort(loaded, stays_shorter);
+  for (const host::ModelStatus& one : loaded | std::views::take(too_many)) host.unload(one.name);
 }
 
 host::AcquireOptions acquire_options(const ServerOptions& options, std::stop_token stop) {

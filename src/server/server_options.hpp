@@ -40,6 +40,7 @@ struct ServerOptions {
   std::vector<std::string> cors_origins{};  // whose pages may call from a browser; "*": everybody's
   bool dashboard = true;
   bool llama_metrics = false;       // /metrics has llama-server's names beside ours
+  std::size_t most_models = 0;      // loaded for requests at once; 0: as many as fit
   bool autoload = true;             // false: requests are for models that are loaded; others are loaded by hand
   bool strict_fields = false;       // fields that nobody reads are refused, not ignored
   std::string template_values{};    // a JSON object of what chat templates may ask for, under presets and requests

@@ -84,9 +84,9 @@ TEST_F(LlamaServerFlagsTest, AnOlderFormHasNoValue) {
 }
 
 TEST_F(LlamaServerFlagsTest, WhereTheRoutersModelsAreIsASource) {
-  EXPECT_THAT(read({"serve", "--models-dir", "a/models", "--models-preset=b.ini", "--models-max", "2"}),
+  EXPECT_THAT(read({"serve", "--models-dir", "a/models", "--models-preset=b.ini", "--models-autoload"}),
               ElementsAre("serve", "a/models", "b.ini"));
-  EXPECT_THAT(notes_, ElementsAre(testing::HasSubstr("--models-max has no meaning here")));
+  EXPECT_THAT(notes_, IsEmpty());
 }
 
 TEST_F(LlamaServerFlagsTest, WhetherAValueFollowsIsKnownOfBothPrograms) {

@@ -4,6 +4,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -38,7 +39,7 @@ class Router(unittest.TestCase):
 
     def test_a_file_of_models(self):
         self.write(f"[org/mate:Q8_0]\nmodel = {MATE}\nalias = first,captain\ntemp = 0.25\nnumber-of-nothing = 1\n")
-        said = subprocess.run([PROGRAM, "serve", self.ini], capture_output=True, text=True)
+        said = subprocess.run([PROGRAM, "serve", "--port", "0", self.ini], capture_output=True, text=True)
         self.assertEqual(said.returncode, 2, said.stderr)
         self.assertIn("[org/mate:Q8_0]: there is no key 'number-of-nothing'", said.stderr)
         self.write(f"[org/mate:Q8_0]\nmodel = {MATE}\nalias = first,captain\ntemp = 0.25\nload-on-startup = 1\njinja = true\n",
@@ -83,7 +84,8 @@ class Router(unittest.TestCase):
         self.write(f"[mate]\nmodel = {MATE}\n", f"[log]\nmodel = {BOSUN}\n")
         server = self.serve(self.ini, "--no-models-autoload")
         self.assertFalse(server.get("/props")[1]["models_autoload"])
-        for path, body in ((CHAT, self.asked("mate")), (CHAT, {**self.asked("mate"), "stream": True}), ("/completion", {"model": "mate", "prompt": "a"})):
+        for path, body in ((CHAT, self.asked("mate")), (CHAT, {**self.asked("mate"), "stream": True}),
+                           ("/completion", {"model": "mate", "prompt": "a"})):
             status, answer = server.post(path, body)
             self.assertEqual(status, 400, answer)
             self.assertIn("'mate' is not loaded", answer["error"]["message"])
@@ -92,14 +94,29 @@ class Router(unittest.TestCase):
         self.assertEqual(self.states(server)["mate"], "loaded")
         self.assertEqual(server.post(CHAT, self.asked("mate"))[0], 200)
 
+    def test_as_many_models_as_are_wanted(self):
+        self.write(f"[mate]\nmodel = {MATE}\n", f"[log]\nmodel = {BOSUN}\n", f"[cook]\nmodel = {MATE}\n")
+        server = self.serve(self.ini, "--models-max", "2")
+        self.assertEqual(server.get("/props")[1]["max_instances"], 2)
+        for model in ("mate", "log", "mate"):
+            self.assertEqual(server.post(CHAT, self.asked(model))[0], 200)
+        self.assertEqual(self.states(server), {"mate": "loaded", "log": "loaded", "cook": "unloaded"})
+        self.assertEqual(server.post(CHAT, self.asked("cook"))[0], 200)
+        while self.states(server)["log"] != "unloaded":  # it may be on its way
+            time.sleep(0.02)
+        self.assertEqual(server.post("/models/load", {"model": "log"}), (200, {"success": True}))
+        while self.states(server)["mate"] != "unloaded":
+            time.sleep(0.02)
+        self.assertEqual(self.states(server), {"mate": "unloaded", "log": "loaded", "cook": "loaded"})
+
     def test_what_is_wrong_is_said(self):
         for text, words in ((f"[a]\nhf-repo = org/a\n", "not downloaded here"), ("[a]\nc = 1\n", r"\[a\]: it names no model"),
                             ("[a\n", "line 1: a section is"), ("", "has no model")):
             self.ini.write_text(text)
-            said = subprocess.run([PROGRAM, "serve", self.ini], capture_output=True, text=True)
+            said = subprocess.run([PROGRAM, "serve", "--port", "0", self.ini], capture_output=True, text=True)
             self.assertEqual(said.returncode, 2, said.stderr)
             self.assertRegex(said.stderr, words)
-        said = subprocess.run([PROGRAM, "serve", self.ini, "-m", MATE], capture_output=True, text=True)
+        said = subprocess.run([PROGRAM, "serve", "--port", "0", self.ini, "-m", MATE], capture_output=True, text=True)
         self.assertIn("goes with folders of models alone", said.stderr)
 
 
