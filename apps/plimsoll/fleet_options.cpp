@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 
 #include <plimsoll/base/error.hpp>
 #include "host/fleet_file.hpp"
@@ -61,11 +62,15 @@ void give_rpc_servers(host::Fleet& fleet) {
 host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOptions options,
                             const FleetPurpose& purpose) {
   bool at_start = true;
+  std::map<std::string, std::string> names;  // of models that their folder names
   std::vector<std::string>& models = options.given["--model"];
   for (const std::string& source : sources) {
     if (std::filesystem::is_directory(source)) {
       at_start = false;
-      std::ranges::copy(models_in(source), std::back_inserter(models));
+      for (const FoundModel& found : models_in(source)) {
+        models.push_back(found.path);
+        if (!found.name.empty()) names[found.path] = found.name;
+      }
     } else {
       models.push_back(source);
     }
@@ -79,6 +84,7 @@ host::Fleet fleet_of_models(const std::vector<std::string>& sources, ModelOption
   const std::string chosen = chat_template(options);
   for (plan::Request& request : requests(options, SIZE_MAX)) {
     request.compute_group = host::kDefaultGroup;
+    if (const auto own = names.find(request.dry_run.model.path); own != names.end()) request.name = own->second;
     fleet.models.push_back(
         {.request = std::move(request), .load_at_start = at_start, .aliases = {}, .chat_template = chosen});
   }

@@ -11,7 +11,7 @@
 namespace plimsoll::app {
 namespace {
 
-enum class Fate { same, ours, without_meaning, refused };
+enum class Fate { same, ours, source, without_meaning, refused };
 
 struct Flag {
   std::vector<std::string_view> names;
@@ -204,7 +204,8 @@ const std::vector<Flag>& flags() {
        1,
        Fate::without_meaning,
        "a draft is planned as its model is"},
-      {{"--models-max"}, 1, Fate::without_meaning, "budgets say how many models are loaded at once"},
+      // Of several models: its router. A folder of models, a file of them.
+      {{"--models-dir", "--models-preset"}, 1, Fate::source},
       {{"--models-autoload"}, 0, Fate::same},
   };
   return kFlags;
@@ -279,6 +280,7 @@ class Reader {
   void meet(const Flag& flag, const std::string& name, const std::string& value) {
     if (flag.fate == Fate::refused) throw Error(ErrorCode::usage, fmt::format("{}: {}", name, flag.text));
     if (flag.fate == Fate::ours) add_ours(out_, flag, value);
+    if (flag.fate == Fate::source) out_.push_back(value);
     if (flag.fate == Fate::without_meaning)
       notes_.push_back(fmt::format("{} has no meaning here: {}", name, flag.text));
   }
@@ -310,6 +312,12 @@ class Reader {
 };
 
 }  // namespace
+
+std::optional<bool> takes_value(const std::string& flag, const CLI::App& serve) {
+  if (has(serve, flag)) return serve.get_option(flag)->get_items_expected_max() > 0;
+  const Flag* const known = find(flag);
+  return known == nullptr ? std::nullopt : std::optional(known->values > 0);
+}
 
 std::vector<std::string> without_llama_server_flags(std::vector<std::string> arguments, const CLI::App& program,
                                                     std::vector<std::string>& notes) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,5 +14,8 @@ namespace plimsoll::app {
 [[nodiscard]] std::vector<std::string> without_llama_server_flags(std::vector<std::string> arguments,
                                                                   const CLI::App& program,
                                                                   std::vector<std::string>& notes);
+
+// Whether a value follows that flag, of `serve` itself or of llama-server; empty: neither has it.
+[[nodiscard]] std::optional<bool> takes_value(const std::string& flag, const CLI::App& serve);
 
 }  // namespace plimsoll::app

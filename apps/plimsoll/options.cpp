@@ -115,13 +115,16 @@ void add_draft_options(CLI::App& command, DraftOptions& o) {
 }
 
 std::vector<std::string> with_long_names(int argc, char** argv) {
+  return with_long_names(std::vector<std::string>(argv + 1, argv + argc));
+}
+
+std::vector<std::string> with_long_names(std::vector<std::string> arguments) {
   std::map<std::string, std::string> names{{"-jf", "--json-schema-file"}};
   for (const options::Option& option : options::all_options()) {
     for (const std::string& flag : option.flags) {
       if (is_alias(flag)) names[flag] = option.long_flag();
     }
   }
-  std::vector<std::string> arguments(argv + 1, argv + argc);
   for (std::string& argument : arguments) {
     if (const auto found = names.find(argument); found != names.end()) argument = found->second;
   }

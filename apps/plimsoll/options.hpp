@@ -84,6 +84,8 @@ void add_sampling_options(CLI::App& command, SamplingOptions& options);
 
 // llama.cpp spells some flags with one dash and several letters (-ngl, -ctk); our parser wants two dashes for those.
 [[nodiscard]] std::vector<std::string> with_long_names(int argc, char** argv);
+[[nodiscard]] std::vector<std::string> with_long_names(
+    std::vector<std::string> arguments);  // the program's name left out
 
 // The models that come with the program. Throws Error{io} where they are not installed.
 [[nodiscard]] std::vector<std::string> demo_models();

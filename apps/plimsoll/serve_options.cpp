@@ -47,6 +47,7 @@ server::ServerOptions server_options(const ServeOptions& options) {
   out.limits.draining = std::chrono::seconds(options.draining_s);
   out.dashboard = !options.no_dashboard;
   out.shows_slots = !options.no_slots;
+  out.autoload = !options.no_autoload;
   out.template_values = template_values(options);
   if (std::ranges::contains(out.api_keys, std::string()))  // most likely a variable that is not set
     throw Error(ErrorCode::usage,
@@ -219,6 +220,18 @@ void add_host_options(CLI::App& command, ServeOptions& o) {
          ->envname("PLIMSOLL_ISOLATE"),
      "Server");
   of(command
+         .add_option("--models-max", o.server.most_models,
+                     "Models that are loaded for requests at once; 0: as many as fit")
+         ->check(CLI::Range(0, 1'000'000))
+         ->envname("PLIMSOLL_MODELS_MAX")
+         ->capture_default_str(),
+     "Server");
+  of(command
+         .add_flag("--no-models-autoload", o.no_autoload,
+                   "Requests for a model that is not loaded are refused: models are loaded by POST /models/load")
+         ->envname("PLIMSOLL_NO_MODELS_AUTOLOAD"),
+     "Server");
+  of(command
          .add_option("--time-to-live", o.idle_s,
                      "Seconds that a model stays once it is idle; -1: what the fleet file says, else for ever")
          ->check(CLI::Range(std::int64_t{-1}, std::int64_t{1'000'000'000}))
@@ -325,9 +338,10 @@ void add_time_limits(CLI::App& command, ServeOptions& o) {
 }  // namespace
 
 void add_serve_options(CLI::App& command, ServeOptions& options) {
-  command.add_option(
-      "sources", options.sources,
-      "A fleet file (TOML), model files (GGUF), or a folder of them; without any the built-in demo models");
+  command.add_option("sources", options.sources,
+                     "A fleet file (TOML), model files (GGUF), a folder of them, or llama-server's file of models "
+                     "(INI); without any the "
+                     "built-in demo models");
   add_model_options(command, options.model);
   add_purpose_options(command, options.purpose);
   add_address_options(command, options);

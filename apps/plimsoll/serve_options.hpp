@@ -43,6 +43,7 @@ struct ServeOptions {
   std::string log_format = "text";
   bool no_dashboard = false;
   bool no_slots = false;
+  bool no_autoload = false;
   FleetPurpose purpose;
   bool watch = false;  // what the fleet is read from
 };

@@ -16,6 +16,8 @@
 #include "device/probe.hpp"
 #include "host/template_remarks.hpp"
 
+#include "ini_fleet.hpp"
+
 namespace plimsoll::app {
 namespace {
 
@@ -43,11 +45,10 @@ std::vector<std::string> split_at_commas(const std::string& text) {
   return out;
 }
 
-// As llama-server has it: the first of a model's aliases in the order of the alphabet is its name. A name has no colon.
+// As llama-server has it: the first of a model's aliases in the order of the alphabet is its name.
 void name_by_alias(host::FleetModel& model) {
-  std::set<std::string> names(model.aliases.begin(), model.aliases.end());
-  std::erase_if(names, [](const std::string& name) { return name.contains(':'); });
-  if (!names.empty()) model.request.name = *names.begin();
+  const auto first = std::ranges::min_element(model.aliases);
+  if (first != model.aliases.end()) model.request.name = *first;
 }
 
 // [MODEL=]NAME,...; without a model: of the only one.
@@ -102,6 +103,15 @@ engine::PartialSampling sampling_of(const ServeOptions& options) {
 
 }  // namespace
 
+void give_settings(host::Fleet& fleet, const ServeOptions& options) {
+  add_aliases(fleet, options.aliases);
+  for (const std::string& tags : options.tags) {
+    for (host::FleetModel& model : fleet.models) model.tags.append_range(split_at_commas(tags));
+  }
+  lay_over_all(fleet, sampling_of(options));
+  set_time_to_live(fleet, options.idle_s);
+}
+
 void say_what_templates_lack(const host::Fleet& fleet, const std::vector<std::string>& names) {
   host::Fleet of_names;
   std::ranges::copy_if(fleet.models, std::back_inserter(of_names.models),
@@ -147,7 +157,8 @@ void ServedFleet::add_keys(host::Fleet& fleet) {
 }
 
 host::Fleet ServedFleet::read() {
-  host::Fleet fleet = fleet_of_sources(options_.sources, options_.model, options_.purpose);
+  host::Fleet fleet = has_models_ini(options_) ? fleet_of_models_ini(options_)
+                                               : fleet_of_sources(options_.sources, options_.model, options_.purpose);
   set_size("--keep-in-host", options_.keep_in_host, fleet.keep_in_host);
   set_size("--yield-to-foreign", options_.yield_to_foreign, fleet.yield_to_foreign);
   if (options_.isolate) fleet.isolation.own_process = true;
@@ -155,14 +166,9 @@ host::Fleet ServedFleet::read() {
     fleet.isolation.most_decode_time = std::chrono::milliseconds(std::llround(options_.decode_s * 1000));
   host::settle_isolation(fleet);
   if (!options_.eviction.empty()) fleet.eviction = options_.eviction;  // an unknown one is a contradiction of the fleet
-  add_aliases(fleet, options_.aliases);
-  if (fleet.models.size() == 1 && std::ranges::none_of(options_.sources, is_fleet_file))
+  give_settings(fleet, options_);
+  if (fleet.models.size() == 1 && !has_models_ini(options_) && std::ranges::none_of(options_.sources, is_fleet_file))
     name_by_alias(fleet.models.front());
-  for (const std::string& tags : options_.tags) {
-    for (host::FleetModel& model : fleet.models) model.tags.append_range(split_at_commas(tags));
-  }
-  lay_over_all(fleet, sampling_of(options_));
-  set_time_to_live(fleet, options_.idle_s);
   set_a_budget_for_the_host(fleet);
   add_keys(fleet);
   return fleet;

@@ -14,6 +14,9 @@ namespace plimsoll::app {
 // What is to be said of these models' chat templates, in the log; of those alone that `names` has.
 void say_what_templates_lack(const host::Fleet& fleet, const std::vector<std::string>& names);
 
+// What flags say of models beside their files: other names, sampling, how long they stay. Throws Error{usage}.
+void give_settings(host::Fleet& fleet, const ServeOptions& options);
+
 // One thread at a time. The options outlive it.
 class ServedFleet {
  public:

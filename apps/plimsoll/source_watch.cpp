@@ -26,7 +26,11 @@ fs::path folder_of(const fs::path& file) { return file.has_parent_path() ? file.
 // Where something happens that changes what lies at this path: its own folder, and those of what it links to.
 std::set<std::string> folders_of(const fs::path& path) {
   std::error_code error;
-  if (fs::is_directory(path, error)) return {path.string()};
+  if (fs::is_directory(path, error)) {
+    std::set<std::string> all;
+    for (const fs::path& folder : with_subfolders(path)) all.insert(folder.string());
+    return all;
+  }
   std::set<std::string> out{folder_of(path).string()};
   const fs::path target = fs::canonical(path, error);
   if (!error) out.insert(folder_of(target).string());
@@ -75,8 +79,11 @@ std::string SourceWatch::state() const {
       continue;
     }
     std::vector<fs::path> files;
-    for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
-      if (is_gguf_name(at->path())) files.push_back(at->path());
+    for (const fs::path& folder : with_subfolders(path)) {
+      error.clear();
+      for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+        if (is_gguf_name(at->path())) files.push_back(at->path());
+      }
     }
     std::ranges::sort(files);
     std::ranges::for_each(files, add);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "memory/group_owner.hpp"
+
 namespace plimsoll::host {
 
 namespace {
@@ -77,7 +79,8 @@ std::vector<std::string> contradictions(const Fleet& fleet) {
   for (const FleetModel& model : fleet.models) {
     const std::string& name = model.request.name;
     if (name.empty()) out.emplace_back("a model has no name");
-    if (name.contains(':')) out.push_back(fmt::format("the name '{}' has a colon; those are names of our own", name));
+    if (name.starts_with(memory::owner_of_group("")))
+      out.push_back(fmt::format("the name '{}' begins with 'group:'; those are names of our own", name));
     if (!names.insert(name).second) out.push_back(fmt::format("two models are called '{}'", name));
     if (model.request.dry_run.model.path.empty()) out.push_back(fmt::format("'{}' has no file", name));
     if (model.draft) {

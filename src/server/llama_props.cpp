@@ -1,14 +1,12 @@
 #include "llama_props.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
 
 #include <plimsoll/base/error.hpp>
 #include "api/llama_settings.hpp"
+#include "api/openai_parts.hpp"
 #include "base/utf8.hpp"
-#include "base/version.hpp"
 #include "engine/model.hpp"
 
 #include "asked_model.hpp"
@@ -91,7 +89,7 @@ Json llama_props(const ServerContext& server, const NamedModel& named, const Pro
              {"endpoint_props", false},  // they are read here, not changed
              {"endpoint_metrics", true}};
   if (reader != nullptr) add_vocabulary(props, *reader, named.chat_template());
-  props["build_info"] = fmt::format("plimsoll {}", version());
+  props["build_info"] = api::system_fingerprint();
   props["state"] = host::to_string(status.state);
   props["is_sleeping"] = !is_resident(status.state);
   return props;

@@ -20,6 +20,15 @@ const char* kind_of(const host::FleetModel& model) {
   return request.projector.path.empty() ? "llm" : "vlm";
 }
 
+// As llama-server's router says it.
+Json llama_status(const host::ModelStatus& status) {
+  using enum host::ModelState;
+  const bool loads = status.state == loading || status.state == warming;
+  Json json{{"value", loads ? "loading" : host::is_resident(status.state) ? "loaded" : "unloaded"}};
+  if (status.state == failed) json["failed"] = true;
+  return json;
+}
+
 std::uint32_t usable_context(const host::Preset* preset, const plan::ModelPlan& plan) {
   const engine::ContextFacts& context = plan.dry_run.context;
   const std::uint32_t own = preset != nullptr && preset->n_ctx > 0 ? preset->n_ctx : context.n_ctx_seq;
@@ -48,6 +57,7 @@ Json openai_model(const host::FleetModel& model, const host::Preset* preset, con
             {"quantization", api::quantization_level(plan.dry_run.model.description)},
             {"state", is_loaded ? "loaded" : "not-loaded"},
             {"max_context_length", length},
+            {"status", llama_status(status)},
             {"capabilities", plan.request.context.embeddings ? Json::array() : Json::array({"tool_use"})},
             {"meta",
              {{"state", host::to_string(status.state)},

@@ -78,6 +78,7 @@ void Server::Impl::add_llama_routes() {
             }));
 
   http->Get("/v1/models", answering([this](const httplib::Request& request, httplib::Response& response) {
+              if (!request.get_param_value("reload").empty()) reload_or_throw(request);
               if (is_anthropics(request)) return put(response, anthropic_models(host));
               put(response, openai_models(host));
             }));

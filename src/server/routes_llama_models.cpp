@@ -17,6 +17,12 @@ std::string asked_for(const host::Host& host, const httplib::Request& request) {
   return model_asked_for(host, request.get_param_value("model"))->request.name;
 }
 
+// Of several models llama-server's router says that it is one, and how many it loads at once.
+Json llama_router(const host::Host& host, const ServerOptions& options) {
+  if (host.fleet()->models.size() < 2) return Json::object();
+  return {{"role", "router"}, {"max_instances", options.most_models}, {"models_autoload", options.autoload}};
+}
+
 }  // namespace
 
 std::string Server::Impl::model_in_body(const httplib::Request& request) const {
@@ -28,7 +34,9 @@ void Server::Impl::add_llama_model_routes() {
   http->Get("/props", answering([this](const httplib::Request& request, httplib::Response& response) {
               const NamedModel named = model_named(host.fleet(), request.get_param_value("model"));
               const std::string name = usable_plan_of(host, named.model->request.name).name;
-              put(response, llama_props(context(), named, vocabularies.find(name).get()));
+              Json props = llama_props(context(), named, vocabularies.find(name).get());
+              if (!request.has_param("model")) props.update(llama_router(host, options));
+              put(response, props);
             }));
   http->Get("/slots", answering([this](const httplib::Request& request, httplib::Response& response) {
               if (!options.shows_slots)

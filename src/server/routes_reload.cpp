@@ -33,14 +33,18 @@ host::ReloadReport Server::Impl::reload_fleet(const std::stop_token& stop) {
   return report;
 }
 
+host::ReloadReport Server::Impl::reload_or_throw(const httplib::Request& request) {
+  const auto work = begin_work(request);
+  const auto watched = watch(request).watched;
+  host::ReloadReport report = reload_fleet(watched->token());
+  if (!report.applied) throw refused_reload(report);
+  return report;
+}
+
 void Server::Impl::add_reload_route() {
   http->Post("/plimsoll/v1/reload", answering([this](const httplib::Request& request, httplib::Response& response) {
                if (!request.body.empty()) (void)api::parse_object(request.body);
-               const auto work = begin_work(request);
-               const auto watched = watch(request).watched;
-               const host::ReloadReport report = reload_fleet(watched->token());
-               if (!report.applied) throw refused_reload(report);
-               put(response, to_json(report));
+               put(response, to_json(reload_or_throw(request)));
              }));
 }
 

@@ -122,6 +122,7 @@ struct Server::Impl {
                httplib::Response& response);
   void add_reload_route();
   [[nodiscard]] host::ReloadReport reload_fleet(const std::stop_token& stop);  // see Server::reload()
+  host::ReloadReport reload_or_throw(const httplib::Request& request);         // a refused one as api::Problem 422
   void add_machine_route();
   [[nodiscard]] broker::Picture machine() const;
   void add_page();

@@ -41,6 +41,8 @@ struct ServerOptions {
   bool dashboard = true;
   bool shows_slots = true;          // GET /slots
   bool llama_metrics = false;       // /metrics has llama-server's names beside ours
+  std::size_t most_models = 0;      // loaded for requests at once; 0: as many as fit
+  bool autoload = true;             // false: requests are for models that are loaded; others are loaded by hand
   bool strict_fields = false;       // fields that nobody reads are refused, not ignored
   std::string template_values{};    // a JSON object of what chat templates may ask for, under presets and requests
   std::size_t cached_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request

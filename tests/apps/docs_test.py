@@ -19,7 +19,7 @@ SUBCOMMANDS = ["", "devices", "plan", "generate", "chat", "calibrate", "doctor",
 # Flags of other programs that the pages mention.
 FOREIGN = {"--static", "--prefix", "--install", "--build", "--cflags", "--libs", "--as-needed", "--undefined", "--set", "--fix",
            # llama-server's, which `serve` takes as well
-           "--jinja", "--metrics", "--slots", "--mlock", "--embeddings", "--no-webui"}
+           "--jinja", "--metrics", "--slots", "--mlock", "--embeddings", "--no-webui", "--models-dir", "--models-preset"}
 FLAG = re.compile(r"(?<![\w-])--?[a-zA-Z][\w-]*")
 NAMED_FILE = re.compile(r"`((?:src|include|apps|cmake|docs|tests|scripts|examples|completions)/[\w./-]+|[a-z_]+/[a-z_]+\.hpp)`")
 

@@ -40,6 +40,11 @@ TEST_F(LlamaServerFlagsTest, WhatIsCalledOtherwiseGetsOurName) {
       ElementsAre("serve", "--load-mode", "mlock", "--max-answer-tokens", "5", "--no-dashboard", "--draft-max", "3"));
 }
 
+TEST_F(LlamaServerFlagsTest, SeveralOriginsAreSeveralFlags) {
+  EXPECT_THAT(read({"serve", "--cors-origins", "http://a.example,http://b.example"}),
+              ElementsAre("serve", "--cors-origin", "http://a.example", "--cors-origin", "http://b.example"));
+}
+
 TEST_F(LlamaServerFlagsTest, HowModelsThinkAndHowLongTheyStayIsTaken) {
   EXPECT_THAT(read({"serve", "-rea", "off", "--sleep-idle-seconds", "60", "--reasoning-budget", "0"}),
               ElementsAre("serve", "--reasoning", "off", "--time-to-live", "60", "--reasoning-budget", "0"));
@@ -82,6 +87,20 @@ TEST_F(LlamaServerFlagsTest, AnOlderFormHasNoValue) {
   EXPECT_THAT(read({"serve", "--flash-attn", "--port", "1"}),
               ElementsAre("serve", "--flash-attn", "on", "--port", "1"));
   EXPECT_THAT(read({"serve", "--flash-attn", "off"}), ElementsAre("serve", "--flash-attn", "off"));
+}
+
+TEST_F(LlamaServerFlagsTest, WhereTheRoutersModelsAreIsASource) {
+  EXPECT_THAT(read({"serve", "--models-dir", "a/models", "--models-preset=b.ini", "--models-autoload"}),
+              ElementsAre("serve", "a/models", "b.ini"));
+  EXPECT_THAT(notes_, IsEmpty());
+}
+
+TEST_F(LlamaServerFlagsTest, WhetherAValueFollowsIsKnownOfBothPrograms) {
+  const CLI::App& serve = *program_.get_subcommand("serve");
+  EXPECT_EQ(takes_value("--port", serve), true);
+  EXPECT_EQ(takes_value("--models-dir", serve), true);
+  EXPECT_EQ(takes_value("--jinja", serve), false);
+  EXPECT_EQ(takes_value("--nothing", serve), std::nullopt);
 }
 
 TEST_F(LlamaServerFlagsTest, NothingIsDownloaded) {

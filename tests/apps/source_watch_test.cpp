@@ -83,6 +83,15 @@ TEST_F(SourceWatchTest, OfAFolderModelsCount) {
   EXPECT_EQ(watch.state(), before);
 }
 
+TEST_F(SourceWatchTest, OfAFolderModelsInFoldersCount) {
+  fs::create_directory(folder_.path("big"));
+  SourceWatch watch({folder_.path().string()});
+  const std::string before = watch.state();
+  (void)folder_.write("big/a.gguf", "a");
+  EXPECT_TRUE(has_news(watch));
+  EXPECT_NE(watch.state(), before);
+}
+
 TEST_F(SourceWatchTest, AFolderThatComesBackIsWatchedAgain) {
   const std::string folder = folder_.path("models");
   fs::create_directory(folder);

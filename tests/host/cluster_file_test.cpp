@@ -159,7 +159,7 @@ TEST(ClusterFileTest, WhatNoMachineIsCalledAndWhatNoServerTakes) {
   EXPECT_THAT(of("n", "m"), testing::IsEmpty());
   for (const char* name : {"../etc/cron.d/n", "a b", "-n", "n\\n", "n[1-3]"})
     EXPECT_THAT(of(name, "m"), ElementsAre(HasSubstr("is not a host's"))) << name;
-  EXPECT_THAT(of("n", "a:b"), ElementsAre(HasSubstr("has a colon")));
+  EXPECT_THAT(of("n", "group:b"), ElementsAre(HasSubstr("begins with 'group:'")));
   EXPECT_THAT(wrong("[[node]]\nname = \"n\"\nhost = \"200\"\n[[model]]\nkinds = [\"host\"]\npath = \"a.gguf\"\n"),
               ElementsAre(HasSubstr("'host' of node 'n' is 200 B; is its unit missing, as in \"200GiB\"?")));
   EXPECT_THAT(wrong(std::string(kTwoNodes).replace(std::string_view(kTwoNodes).find("550MiB"), 6, "550") +

@@ -301,7 +301,8 @@ TEST(FleetFileTest, WhatIsNoTomlIsSaidWithItsPlace) {
 TEST(FleetFileTest, ContradictionsAreFound) {
   EXPECT_THAT(wrong(""), ElementsAre(HasSubstr("there is no model")));
   EXPECT_THAT(wrong("[[model]]\npath='a.gguf'\npinned=true\ntime-to-live='1s'"), ElementsAre(HasSubstr("is pinned")));
-  EXPECT_THAT(wrong("[[model]]\npath='a.gguf'\nname='a:b'"), ElementsAre(HasSubstr("has a colon")));
+  EXPECT_THAT(wrong("[[model]]\npath='a.gguf'\nname='group:b'"), ElementsAre(HasSubstr("begins with 'group:'")));
+  EXPECT_THAT(wrong("[[model]]\npath='a.gguf'\nname='qwen3:8b'"), IsEmpty());
   EXPECT_THAT(wrong("thresholds={warn='90%',high='80%'}\n[[model]]\npath='a.gguf'"),
               ElementsAre(HasSubstr("thresholds must rise")));
   EXPECT_THAT(wrong("[[model]]\npath='a.gguf'\nbatch-size=8\nubatch-size=16"), ElementsAre(HasSubstr("1:1: 'a': ")));

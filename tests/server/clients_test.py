@@ -96,7 +96,7 @@ class Clients(ServedCase):
             status, headers, body = self.server.request("HEAD", path)
             self.assertEqual((status, body), (200, ""), path)
         status, headers, _ = self.server.request("OPTIONS", "/v1/models")
-        self.assertEqual((status, headers["Allow"]), (204, "GET, HEAD, OPTIONS"))
+        self.assertEqual((status, headers["Allow"]), (200, "GET, HEAD, OPTIONS"))
         for method, path, allowed in (("GET", CHAT, "OPTIONS, POST"), ("HEAD", "/chat/completions", "OPTIONS, POST"),
                                       ("DELETE", "/v1/models", "GET, HEAD, OPTIONS"), ("POST", "/health", "GET, HEAD, OPTIONS")):
             status, headers, _ = self.server.request(method, path)
