@@ -32,7 +32,6 @@ TEST(MessagesTest, TheLeastRequest) {
   ASSERT_EQ(chat(asked).messages.size(), 1U);
   EXPECT_EQ(chat(asked).messages[0].role, "user");
   EXPECT_TRUE(chat(asked).tools.is_null());
-  EXPECT_FALSE(chat(asked).thinks_unless_told) << "its thoughts would be left out";
 }
 
 // Each took a copy of all before it: of ten megabytes of them, half a minute of a processor and more.

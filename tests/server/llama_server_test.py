@@ -217,11 +217,6 @@ depth = 6
         self.assertEqual(self.written(server, model="deep"), "Hi|True|6|low")
         self.assertEqual(self.written(server, model="deep", chat_template_kwargs={"depth": 7}), "Hi|True|7|low")
 
-    def test_models_think_where_nobody_says_anything(self):
-        server = self.serve(self.TEMPLATE)
-        self.assertEqual(self.written(server), "Hi|True||")
-        self.assertEqual(self.written(server, think=False), "Hi|False||")
-
     def test_no_budget_is_no_thought(self):
         self.assertEqual(self.written(self.serve(self.TEMPLATE, "--reasoning-budget", "0", "--reasoning-effort", "high")), "Hi|False||high")
         self.assertEqual(self.written(self.serve(self.TEMPLATE, "--reasoning", "on", "--reasoning-budget", "-1")), "Hi|True||")
