@@ -238,7 +238,6 @@ Asked read_message(const Json& body) {
   read_sampling(fields, request);
   request.stop_strings = read_stop_strings(fields, {"stop_sequences", "stop"});
   read_output(fields, request, chat);
-  chat.thinks_unless_told = false;  // thoughts that nobody asked for are left out of the answer
   const bool thoughts = read_thinking(fields, request, chat) && wants_thoughts(fields);
   request.prompt = std::move(chat);
   read_reports(fields, request);

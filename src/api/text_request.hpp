@@ -31,7 +31,6 @@ struct ChatPrompt {
   Json template_values{};               // what the template may ask for by name; null, or {"enable_thinking": false}
   std::vector<engine::Token> before{};  // what stands before it: an earlier answer's Ollama context
   bool add_generation_prompt = true;    // false: the prompt ends with the last message
-  bool thinks_unless_told = true;       // where its template can be told either; false: as the template has it
   bool goes_on = false;                 // the last message is the model's own, and the answer continues it
 };
 

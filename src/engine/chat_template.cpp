@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
-#include <ctime>
 #include <optional>
 #include <utility>
 
@@ -62,14 +61,6 @@ void pass_on_thinking(const ThinkingSwitch* own, Json& values) {
   if (const auto thinks = asked_to_think(values)) values[own->name] = own->value(*thinks);
 }
 
-// In local time, as llama-server writes it.
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  (void)localtime_r(&now, &parts);
-  return fmt::format("{:%d %b %Y}", parts);
-}
-
 // None where the template refuses. Some fail where `tools` is none, and were written for a renderer that leaves it out.
 std::optional<PromptText> try_render(const ChatForm& form, const Json& values, const jinja::RenderOptions& options) {
   try {
@@ -89,8 +80,6 @@ struct ChatTemplate::Impl {
   TemplateCapabilities can = capabilities_of(*form);
   TemplateCapabilities uses = can;
   const ThinkingSwitch* thinking_switch = thinking_switch_of(*form);
-  bool thinks_first = thinking_switch != nullptr && changes_the_end(*form, *thinking_switch);
-  bool wants_the_day = form->mentions("date_string") && !form->mentions("strftime_now");
   CallWriter writer{};
 };
 
@@ -137,12 +126,6 @@ void ChatTemplate::tell_tools_in_words() noexcept {
 }
 
 void ChatTemplate::write_calls_with(CallWriter writer) { impl_->writer = std::move(writer); }
-
-Json ChatTemplate::with_defaults(Json values, bool thinks) const {
-  if (thinks && impl_->thinks_first && !asked_to_think(values)) values["enable_thinking"] = true;
-  if (impl_->wants_the_day && !values.contains("date_string")) values["date_string"] = today();
-  return values;
-}
 
 PromptText ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt, const Json& tools,
                                const Json& values, std::stop_token stop) const {

@@ -42,9 +42,6 @@ class ChatTemplate {
   [[nodiscard]] PromptText apply(const std::vector<ChatMessage>& messages, bool add_generation_prompt = true,
                                  const nlohmann::ordered_json& tools = {}, const nlohmann::ordered_json& values = {},
                                  std::stop_token stop = {}) const;
-  // `values`, and what a server says of its own where they do not: that the model thinks (if `thinks`), where that
-  // changes how answers begin; the day, where the template has a place for it (Llama 3's `date_string`) and no clock.
-  [[nodiscard]] nlohmann::ordered_json with_defaults(nlohmann::ordered_json values, bool thinks) const;
   // What it has a place for. What it has none for is told in another way (template_messages.hpp).
   [[nodiscard]] const TemplateCapabilities& capabilities() const noexcept;
   // From now on tools, calls and results are told as to a template that has no place for them, whether it has one or

@@ -88,9 +88,8 @@ engine::PromptText PromptReader::text_of(const api::ChatPrompt& chat, const std:
                                          std::stop_token stop) const {
   const std::shared_ptr<const ModelTemplate> own = chat_template(chosen);
   const engine::ChatTemplate& form = own->chat;
-  const api::Json values = form.with_defaults(chat.template_values, chat.thinks_unless_told);
   const auto written = [&](const std::vector<engine::ChatMessage>& messages, bool new_turn) {
-    return form.apply(messages, new_turn, chat.tools, values, stop);
+    return form.apply(messages, new_turn, chat.tools, chat.template_values, stop);
   };
   if (!chat.goes_on) return written(chat.messages, chat.add_generation_prompt);
   const std::string& content = chat.messages.back().content;

@@ -1,4 +1,3 @@
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "engine/chat_template.hpp"
@@ -197,31 +196,6 @@ TEST(ChatTemplateTest, WhetherToThinkIsSaidUnderTheTemplatesOwnName) {
   EXPECT_EQ(text("{{ '|on' if enable_thinking }}{{ '|' ~ thinking }}", {{"enable_thinking", true}}), "a|on|");
   // Members of messages are no switches.
   EXPECT_EQ(text("{{ messages[0].thinking }}", {{"enable_thinking", true}}), "a");
-}
-
-TEST(ChatTemplateTest, ModelsThinkUnlessTheyAreToldWhereThatChangesHowAnswersBegin) {
-  const auto values = [](const char* source, const nlohmann::ordered_json& given, bool thinks = true) {
-    return ChatTemplate(std::string("{{ messages[0].content }}") + source, "", "").with_defaults(given, thinks).dump();
-  };
-  constexpr const char* kEnds = "|assistant: <think>{{ '</think>' if not enable_thinking }}";
-  EXPECT_EQ(values(kEnds, {}), R"({"enable_thinking":true})");
-  EXPECT_EQ(values(kEnds, {{"thinking", false}}), R"({"thinking":false})");
-  EXPECT_EQ(values(kEnds, {}, false), "null");
-  EXPECT_EQ(values("{{ '<think></think>' if thinking is defined and not thinking }}", {}),
-            R"({"enable_thinking":true})");
-  // Granite's and Apertus' switch is about what the system message says.
-  EXPECT_EQ(values("{{ 'Think first.' if thinking }}|assistant:", {}), "null");
-  EXPECT_EQ(values("|assistant:", {}), "null");
-}
-
-TEST(ChatTemplateTest, TheDayIsTodayWhereTheTemplateHasNoClock) {
-  const auto values = [](const char* source, const nlohmann::ordered_json& given) {
-    return ChatTemplate(source, "", "").with_defaults(given, false);
-  };
-  EXPECT_THAT(values("{{ date_string }}", {}).value("date_string", ""),
-              testing::MatchesRegex("[0-9][0-9] ... 2[0-9]+"));
-  EXPECT_EQ(values("{{ date_string }}", {{"date_string", "1 May"}}).dump(), R"({"date_string":"1 May"})");
-  EXPECT_TRUE(values("{{ date_string or strftime_now('%d') }}", {}).is_null());
 }
 
 TEST(ChatTemplateTest, ValuesOfTheRequestGoOverOurs) {
