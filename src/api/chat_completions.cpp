@@ -10,6 +10,7 @@
 #include "api/sse.hpp"
 #include "api/tool_calls.hpp"
 
+#include "llama_writer.hpp"
 #include "openai_parts.hpp"
 #include "text_fields.hpp"
 
@@ -20,6 +21,7 @@ struct ChatForm {
   bool include_usage = false;
   bool thoughts = true;   // are told
   bool one_call = false;  // in the form before there were tools
+  bool after_sampling = false;
 };
 
 class ChatCompletionWriter final : public AnswerWriter {
@@ -45,7 +47,7 @@ class ChatCompletionWriter final : public AnswerWriter {
     schema_check_.reset();
     if (form_.thoughts && !piece.reasoning.empty())
       out += chunk(piece.choice, {{"reasoning_content", piece.reasoning}}, nullptr, nullptr);
-    const Json logprobs = piece.logprobs.empty() ? Json(nullptr) : chat_logprobs(piece.logprobs);
+    const Json logprobs = logprobs_json(piece.logprobs);
     if (!piece.text.empty() || !piece.logprobs.empty())
       out += chunk(piece.choice, {{"content", piece.text}}, nullptr, logprobs);
     for (const ToolCall& call : piece.tool_calls)
@@ -115,6 +117,12 @@ class ChatCompletionWriter final : public AnswerWriter {
     return {{"tool_calls", Json::array({std::move(delta)})}};
   }
 
+  [[nodiscard]] Json logprobs_json(const std::vector<TokenLogprob>& tokens) const {
+    if (tokens.empty()) return nullptr;
+    if (form_.after_sampling) return {{"content", probabilities_json(tokens, true)}};
+    return chat_logprobs(tokens);
+  }
+
   [[nodiscard]] const char* reason(Finish finish) const {
     return form_.one_call && finish == Finish::tool_calls ? "function_call" : finish_reason(finish);
   }
@@ -138,7 +146,7 @@ class ChatCompletionWriter final : public AnswerWriter {
     }
     return {{"index", index},
             {"message", std::move(message)},
-            {"logprobs", choice.logprobs.empty() ? Json(nullptr) : chat_logprobs(choice.logprobs)},
+            {"logprobs", logprobs_json(choice.logprobs)},
             {"finish_reason", reason(choice.finish)}};
   }
 
@@ -252,6 +260,8 @@ Asked read_chat_completion(const Json& body) {
   read_form(fields, request);
   read_sampling(fields, request);
   read_logprobs(fields, request);
+  read_after_sampling(fields, request);
+  form.after_sampling = request.after_sampling;
   read_reports(fields, request);
   read_adapters(fields, request);
   read_slot(fields, request);

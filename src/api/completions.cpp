@@ -7,6 +7,7 @@
 #include "api/dialect.hpp"
 #include "api/sse.hpp"
 
+#include "llama_writer.hpp"
 #include "openai_parts.hpp"
 #include "text_fields.hpp"
 
@@ -15,7 +16,8 @@ namespace {
 
 class CompletionWriter final : public AnswerWriter {
  public:
-  explicit CompletionWriter(bool include_usage) : include_usage_(include_usage) {}
+  CompletionWriter(bool include_usage, bool after_sampling)
+      : include_usage_(include_usage), after_sampling_(after_sampling) {}
 
   std::string begin(const ResponseMeta& meta) override {
     meta_ = meta;
@@ -88,9 +90,10 @@ class CompletionWriter final : public AnswerWriter {
     return offset;
   }
 
-  // The older form: lists side by side.
-  [[nodiscard]] static Json logprobs_json(const std::vector<TokenLogprob>& tokens, std::size_t offset) {
+  // The older form: lists side by side. Probabilities are in llama-server's.
+  [[nodiscard]] Json logprobs_json(const std::vector<TokenLogprob>& tokens, std::size_t offset) const {
     if (tokens.empty()) return nullptr;
+    if (after_sampling_) return {{"content", probabilities_json(tokens, true)}};
     Json out{{"tokens", Json::array()},
              {"token_logprobs", Json::array()},
              {"top_logprobs", Json::array()},
@@ -108,6 +111,7 @@ class CompletionWriter final : public AnswerWriter {
   }
 
   bool include_usage_;
+  bool after_sampling_;
   ResponseMeta meta_;
   std::optional<Timings> timings_;  // of what is written
   std::optional<SchemaVerdict> schema_check_;
@@ -149,6 +153,7 @@ Asked read_completion(const Json& body) {
   read_form(fields, request);
   read_sampling(fields, request);
   for (const char* key : {"logprobs", "n_probs"}) read_logprobs(fields, key, request);
+  read_after_sampling(fields, request);
   read_reports(fields, request);
   read_adapters(fields, request);
   read_slot(fields, request);
@@ -162,7 +167,7 @@ Asked read_completion(const Json& body) {
   pass_over_others_fields(fields);
   fields.pass_over_unknown();
   request.tells_prompt = request.echo && request.top_logprobs.has_value();
-  asked.writer = std::make_unique<CompletionWriter>(include_usage);
+  asked.writer = std::make_unique<CompletionWriter>(include_usage, request.after_sampling);
   return asked;
 }
 

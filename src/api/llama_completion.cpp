@@ -71,6 +71,8 @@ Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
   read_sampling(fields, request);
   const auto n_probs = fields.whole("n_probs", 0, 100'000).value_or(0);
   if (n_probs > 0) request.top_logprobs = static_cast<std::size_t>(n_probs);
+  read_after_sampling(fields, request);
+  form.after_sampling = request.after_sampling;
   request.stream = fields.flag("stream").value_or(false);
   read_reports(fields, request);
   read_adapters(fields, request);

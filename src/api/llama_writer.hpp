@@ -14,7 +14,12 @@ struct LlamaForm {
   bool return_tokens = false;                  // of a whole answer; a stream's always have them
   bool is_list = false;                        // several prompts were given, or one inside a list
   std::int64_t id_slot = -1;                   // which the request named
+  bool after_sampling = false;                 // log-probabilities are told as probabilities
 };
+
+// Log-probabilities with the ids of their tokens. `after_sampling`: `prob` and `top_probs` in the place of `logprob`
+// and `top_logprobs`.
+[[nodiscard]] Json probabilities_json(const std::vector<TokenLogprob>& tokens, bool after_sampling);
 
 [[nodiscard]] std::unique_ptr<AnswerWriter> llama_writer(LlamaForm form);
 

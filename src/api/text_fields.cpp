@@ -105,6 +105,10 @@ void read_reports(Fields& fields, TextRequest& request) {
     request.heartbeat = std::chrono::seconds(std::max<std::int64_t>(*seconds, 0));
 }
 
+void read_after_sampling(Fields& fields, TextRequest& request) {
+  request.after_sampling = fields.flag("post_sampling_probs").value_or(false);
+}
+
 void read_adapters(Fields& fields, TextRequest& request) {
   if (const Json* list = fields.find("lora")) request.adapters = read_adapter_scales(*list, fields.path_of("lora"));
 }

@@ -29,6 +29,8 @@ bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<con
 void read_keep_alive(Fields& fields, TextRequest& request);
 // llama-server's timings_per_token, return_progress and sse_ping_interval; priority.
 void read_reports(Fields& fields, TextRequest& request);
+// llama-server's post_sampling_probs.
+void read_after_sampling(Fields& fields, TextRequest& request);
 // llama-server's lora.
 void read_adapters(Fields& fields, TextRequest& request);
 // llama-server's id_slot; -1 is any.

@@ -72,6 +72,7 @@ void TextAnswer::add_callbacks(run::GenerationParams& params) {
   params.prompt_decoded = [this] { on_prompt_decoded(); };
   params.on_read = [this](const run::ReadToken& token) { on_read(token); };
   if (asked_.top_logprobs || asked_.is_rated) params.likeliest = asked_.top_logprobs.value_or(0);
+  params.likeliest_after_sampling = asked_.after_sampling;
   if (!asked_.tells_progress) return;
   params.prompt_progress = [this](std::size_t done, std::size_t of) {
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began_;

@@ -51,6 +51,22 @@ class LlamaServer(ServedCase):
         self.assertEqual(sum(len(e["tokens"]) for e in events), 8)
         self.assertEqual(events[-1]["stop_type"], "limit")
 
+    def test_ends_that_are_ignored_are_biases(self):
+        told = self.complete("Day 1.", ignore_eos=True)["generation_settings"]["logit_bias"]
+        self.assertTrue(told)
+        self.assertEqual({one["bias"] for one in told}, {None})
+        self.assertEqual(self.complete("Day 1.")["generation_settings"]["logit_bias"], [])
+
+    def test_probabilities_behind_the_samplers(self):
+        """Of the three that top_k leaves; and of a greedy choice, which leaves one."""
+        asked = {"n_probs": 5, "post_sampling_probs": True}
+        for one in self.complete("Day 1.", temperature=1, top_k=3, top_p=1, min_p=0, **asked)["completion_probabilities"]:
+            self.assertEqual(len(one["top_probs"]), 3)
+            self.assertAlmostEqual(sum(other["prob"] for other in one["top_probs"]), 1, places=4)
+            self.assertIn((one["id"], one["prob"]), [(other["id"], other["prob"]) for other in one["top_probs"]])
+        for one in self.complete("Day 1.", **asked)["completion_probabilities"]:
+            self.assertEqual(([other["id"] for other in one["top_probs"]], one["prob"]), ([one["id"]], 1))
+
     def test_every_form_of_a_prompt(self):
         text = self.complete("Day 1.")["content"]
         tokens = self.server.post("/tokenize", {"content": "Day 1.", "add_special": True})[1]["tokens"]
