@@ -13,18 +13,6 @@ namespace {
 
 bool is_token(const Json& json) { return json.is_number_integer(); }
 
-MixedPrompt read_mixed(const Json& list, const std::string& path) {
-  MixedPrompt out;
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    if (list[i].is_string()) {
-      out.push_back({.text = list[i].get<std::string>()});
-    } else {
-      out.push_back({.tokens = read_tokens(Json::array({list[i]}), fmt::format("{}[{}]", path, i))});
-    }
-  }
-  return out;
-}
-
 // A text, token ids, both in one list, or {"prompt_string": "a text"}.
 RawPrompt read_one(const Json& given, const std::string& path) {
   if (given.is_string()) return given.get<std::string>();

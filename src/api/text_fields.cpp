@@ -118,12 +118,33 @@ void read_slot(Fields& fields, TextRequest& request) {
     request.conversation_number = static_cast<std::uint32_t>(*number);
 }
 
+MixedPrompt read_mixed(const Json& list, const std::string& path) {
+  MixedPrompt out;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i].is_string()) {
+      out.push_back({.text = list[i].get<std::string>()});
+    } else {
+      out.push_back({.tokens = read_tokens(Json::array({list[i]}), fmt::format("{}[{}]", path, i))});
+    }
+  }
+  return out;
+}
+
+namespace {
+
+RawPrompt read_token_list(const Json& list, const std::string& path) {
+  if (std::ranges::any_of(list, [](const Json& one) { return one.is_string(); })) return read_mixed(list, path);
+  return read_tokens(list, path);
+}
+
+}  // namespace
+
 std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most, const char* what) {
   const Json& given = fields.need(key);
   if (given.is_string()) return {given.get<std::string>()};
   if (!given.is_array() || given.empty())
     fields.fail(key, "must be a string, a list of token ids, or a list of either");
-  if (given.front().is_number()) return {read_tokens(given, key)};
+  if (std::ranges::any_of(given, [](const Json& one) { return one.is_number(); })) return {read_token_list(given, key)};
   if (given.size() > most) fields.fail(key, fmt::format("may hold {} {} at most", most, what));
   std::vector<RawPrompt> out;
   for (std::size_t i = 0; i < given.size(); ++i) {
@@ -131,7 +152,7 @@ std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std
     if (given[i].is_string())
       out.emplace_back(given[i].get<std::string>());
     else if (given[i].is_array())
-      out.emplace_back(read_tokens(given[i], path));
+      out.push_back(read_token_list(given[i], path));
     else
       throw bad_request(fmt::format("'{}' must be a string or a list of token ids", path)).at(path);
   }

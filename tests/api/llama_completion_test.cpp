@@ -207,7 +207,9 @@ TEST(RankRequestTest, TextsAreAskedAboutAsABareList) {
 
 TEST(LlamaEmbeddingTest, ContentAndAnswer) {
   EXPECT_EQ(read_llama_embedding(Json::parse(R"({"content": ["a", "b"]})")).inputs.size(), 2U);
-  EXPECT_EQ(llama_embedding_answer({{0.5F}}), Json::parse(R"([{"index": 0, "embedding": [[0.5]]}])"));
+  EXPECT_EQ(llama_embedding_answer({{0.5F}}, 1), Json::parse(R"([{"index": 0, "embedding": [[0.5]]}])"));
+  EXPECT_EQ(llama_embedding_answer({{0.5F, 1, 2, 3}}, 2),
+            Json::parse(R"([{"index": 0, "embedding": [[0.5, 1.0], [2.0, 3.0]]}])"));
 }
 
 }  // namespace

@@ -153,6 +153,34 @@ class LlamaServerEmbeds(ServedCase):
         self.assertEqual(answer[0]["index"], 0)
         openai = self.server.post("/v1/embeddings", {"input": "Day 1."})[1]["data"][0]["embedding"]
         self.assertEqual(answer[0]["embedding"], [openai])
+        self.assertEqual(self.server.post("/embeddings", {"input": "Day 1."})[1], answer)
+        self.assertEqual(self.server.post("/embeddings", {"input": "Day 1.", "model": "any"})[1]["data"][0]["embedding"], openai)
+
+    def test_texts_and_tokens_mixed(self):
+        tokens = self.server.post("/tokenize", {"content": "Day 1.", "add_special": True})[1]["tokens"]
+        mixed = [tokens[0], self.server.post("/detokenize", {"tokens": tokens[1:]})[1]["content"]]
+        vectors = [one["embedding"] for one in self.server.post("/v1/embeddings", {"input": [tokens, mixed]})[1]["data"]]
+        self.assertEqual(len(vectors[0]), len(vectors[1]))
+        self.assertEqual(len(self.server.post("/v1/embeddings", {"input": mixed})[1]["data"]), 1)
+
+    def test_what_is_too_large_is_told_so(self):
+        status, answer = self.server.post("/v1/embeddings", {"input": "ship " * 3000})
+        self.assertEqual(status, 400)
+        self.assertRegex(answer["error"]["message"], r"is too large: it is \d+ tokens long")
+
+
+class LlamaServerEmbedsTokens(ServedCase):
+    arguments = ("-m", MATE, "--embeddings", "--pooling", "none", "-c", "256", *SMALL)
+
+    def test_a_vector_for_each_token(self):
+        tokens = self.server.post("/tokenize", {"content": "Day 1.", "add_special": True})[1]["tokens"]
+        for path in ("/embedding", "/embeddings"):
+            status, answer = self.server.post(path, {"input": ["Day 1.", tokens[:2]]})
+            self.assertEqual(status, 200, answer)
+            self.assertEqual([len(one["embedding"]) for one in answer], [len(tokens), 2])
+            self.assertEqual(len({len(row) for one in answer for row in one["embedding"]}), 1)
+        self.assertTrue(all(abs(sum(x * x for x in row) - 1) > 1e-3 for row in answer[0]["embedding"]))  # not made one long
+        self.assertEqual(self.server.post("/v1/embeddings", {"input": "Day 1."})[0], 400)
 
 
 class LlamaServerThinks(unittest.TestCase):
