@@ -22,11 +22,12 @@ struct ChatForm {
   bool thoughts = true;   // are told
   bool one_call = false;  // in the form before there were tools
   bool after_sampling = false;
+  VerboseAnswer verbose{};
 };
 
 class ChatCompletionWriter final : public AnswerWriter {
  public:
-  explicit ChatCompletionWriter(ChatForm form) : form_(form) {}
+  explicit ChatCompletionWriter(ChatForm form) : form_(std::move(form)) {}
 
   std::string begin(const ResponseMeta& meta) override {
     meta_ = meta;
@@ -59,7 +60,11 @@ class ChatCompletionWriter final : public AnswerWriter {
     std::string out = opening(end.choice);
     timings_ = end.timings;
     schema_check_ = end.schema_check;
-    return out += chunk(end.choice, Json::object(), reason(end.finish), nullptr);
+    Json last = chunk_json(end.choice, Json::object(), reason(end.finish), nullptr);
+    form_.verbose.add(
+        last, meta_,
+        {.finish = end.finish, .stop_string = end.stop_string, .timings = end.timings.value_or(Timings{})});
+    return out += event(last);
   }
 
   std::string end(const Usage& usage) override { return end_of_stream(frame(), usage, form_.include_usage); }
@@ -78,6 +83,7 @@ class ChatCompletionWriter final : public AnswerWriter {
              {"system_fingerprint", system_fingerprint()}};
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
     add_schema_check(out, answer.usage.schema_check);
+    if (!answer.choices.empty()) form_.verbose.add(out, answer.meta, answer.choices.front());
     return out;
   }
 
@@ -91,6 +97,10 @@ class ChatCompletionWriter final : public AnswerWriter {
   }
 
   [[nodiscard]] std::string chunk(std::size_t choice, Json delta, Json finish, Json logprobs) const {
+    return event(chunk_json(choice, std::move(delta), std::move(finish), std::move(logprobs)));
+  }
+
+  [[nodiscard]] Json chunk_json(std::size_t choice, Json delta, Json finish, Json logprobs) const {
     Json out = frame();
     out["choices"] = Json::array({{{"index", choice},
                                    {"delta", std::move(delta)},
@@ -99,7 +109,7 @@ class ChatCompletionWriter final : public AnswerWriter {
     if (form_.include_usage) out["usage"] = nullptr;
     if (timings_) out["timings"] = timings_json(*timings_);
     add_schema_check(out, schema_check_);
-    return event(out);
+    return out;
   }
 
   // The first delta of a choice says who speaks, and nothing else.
@@ -270,11 +280,12 @@ Asked read_chat_completion(const Json& body) {
   request.stream = fields.flag("stream").value_or(false);
   read_best_of(fields, request);
   form.include_usage = read_include_usage(fields);
+  form.verbose.read(fields, request);
   ignore_openai_fields(fields);
   pass_over_others_fields(fields);
   fields.pass_over("verbosity", "models are not told", "medium");
   fields.pass_over_unknown();
-  asked.writer = std::make_unique<ChatCompletionWriter>(form);
+  asked.writer = std::make_unique<ChatCompletionWriter>(std::move(form));
   return asked;
 }
 

@@ -16,8 +16,8 @@ namespace {
 
 class CompletionWriter final : public AnswerWriter {
  public:
-  CompletionWriter(bool include_usage, bool after_sampling)
-      : include_usage_(include_usage), after_sampling_(after_sampling) {}
+  CompletionWriter(bool include_usage, bool after_sampling, VerboseAnswer verbose)
+      : include_usage_(include_usage), after_sampling_(after_sampling), verbose_(std::move(verbose)) {}
 
   std::string begin(const ResponseMeta& meta) override {
     meta_ = meta;
@@ -60,6 +60,7 @@ class CompletionWriter final : public AnswerWriter {
     out["usage"] = usage_json(answer.usage);
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
     add_schema_check(out, answer.usage.schema_check);
+    if (!answer.choices.empty()) verbose_.add(out, answer.meta, answer.choices.front());
     return out;
   }
 
@@ -112,6 +113,7 @@ class CompletionWriter final : public AnswerWriter {
 
   bool include_usage_;
   bool after_sampling_;
+  VerboseAnswer verbose_;
   ResponseMeta meta_;
   std::optional<Timings> timings_;  // of what is written
   std::optional<SchemaVerdict> schema_check_;
@@ -163,11 +165,13 @@ Asked read_completion(const Json& body) {
   const bool include_usage = read_include_usage(fields);
   read_best_of(fields, request);
   if (const auto suffix = fields.text("suffix"); suffix && !suffix->empty()) request.prompt = gap(request, *suffix);
+  VerboseAnswer verbose;
+  verbose.read(fields, request);
   ignore_openai_fields(fields);
   pass_over_others_fields(fields);
   fields.pass_over_unknown();
   request.tells_prompt = request.echo && request.top_logprobs.has_value();
-  asked.writer = std::make_unique<CompletionWriter>(include_usage, request.after_sampling);
+  asked.writer = std::make_unique<CompletionWriter>(include_usage, request.after_sampling, std::move(verbose));
   return asked;
 }
 

@@ -176,4 +176,16 @@ Json probabilities_json(const std::vector<TokenLogprob>& tokens, bool after_samp
 
 std::unique_ptr<AnswerWriter> llama_writer(LlamaForm form) { return std::make_unique<LlamaWriter>(std::move(form)); }
 
+void VerboseAnswer::read(Fields& fields, TextRequest& request) {
+  if (!fields.flag("verbose").value_or(false)) return;
+  request.shows_tokens = true;
+  form_.emplace();
+  form_->settings = llama_settings(request);
+  form_->after_sampling = request.after_sampling;
+}
+
+void VerboseAnswer::add(Json& out, const ResponseMeta& meta, const Choice& choice) const {
+  if (form_) out["__verbose"] = llama_writer(*form_)->whole({.meta = meta, .choices = {choice}});
+}
+
 }  // namespace plimsoll::api

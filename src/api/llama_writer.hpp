@@ -1,10 +1,12 @@
 // llama_writer: how llama-server writes the answers of /completion and /infill.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "api/dialect.hpp"
+#include "api/fields.hpp"
 
 namespace plimsoll::api {
 
@@ -22,5 +24,17 @@ struct LlamaForm {
 [[nodiscard]] Json probabilities_json(const std::vector<TokenLogprob>& tokens, bool after_sampling);
 
 [[nodiscard]] std::unique_ptr<AnswerWriter> llama_writer(LlamaForm form);
+
+// What OpenAI's routes tell as `__verbose` of an answer, where `verbose` asks for it: how the prompt was read, and with
+// which settings the answer is made.
+class VerboseAnswer {
+ public:
+  // The last of the request that is read.
+  void read(Fields& fields, TextRequest& request);
+  void add(Json& out, const ResponseMeta& meta, const Choice& choice) const;
+
+ private:
+  std::optional<LlamaForm> form_;  // empty: nobody asks
+};
 
 }  // namespace plimsoll::api

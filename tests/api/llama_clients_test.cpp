@@ -40,6 +40,29 @@ TEST(LlamaClientsTest, AnAnswerGoesOnWithOneMessage) {
   EXPECT_FALSE(read(R"(, "add_generation_prompt": true)").goes_on);
 }
 
+TEST(LlamaClientsTest, AVerboseAnswerTellsItsPromptAndItsSettings) {
+  ResponseMeta meta = test::kMeta;
+  meta.prompts = {{.tokens = {1, 2, 3}, .text = "<s> hi", .most_tokens = 2}};
+  meta.sampling.emplace();
+  meta.sampling->top_k = 7;
+  const Asked asked = ask_chat(R"(, "verbose": true, "max_tokens": 2)");
+  EXPECT_TRUE(asked.request.shows_tokens);
+  const Json whole = asked.writer->whole({.meta = meta, .choices = {{.text = "a"}}})["__verbose"];
+  EXPECT_EQ(whole["prompt"], "<s> hi");
+  EXPECT_EQ(whole["content"], "a");
+  EXPECT_EQ(whole["tokens_evaluated"], 3);
+  EXPECT_EQ(whole["generation_settings"]["top_k"], 7);
+  EXPECT_EQ(whole["generation_settings"]["n_predict"], 2);
+  (void)asked.writer->begin(meta);
+  const Json last = test::events(asked.writer->end_of_choice({.finish = Finish::length})).back();
+  EXPECT_EQ(last["__verbose"]["prompt"], "<s> hi");
+  EXPECT_EQ(last["__verbose"]["stop_type"], "limit");
+  const Answer answer{.meta = meta, .choices = {{.text = "a"}}};
+  EXPECT_FALSE(ask_chat(R"(, "verbose": false)").writer->whole(answer).contains("__verbose"));
+  const Asked text = read_completion(Json::parse(R"({"prompt": "hi", "verbose": true})"));
+  EXPECT_EQ(text.writer->whole(answer)["__verbose"]["prompt"], "<s> hi");
+}
+
 TEST(LlamaClientsTest, ResponsesTellOfTheirPromptAndTheirTimes) {
   const Asked asked =
       read_response(Json::parse(R"({"input": "hi", "return_progress": true, "timings_per_token": true})"));

@@ -67,6 +67,13 @@ class LlamaServer(ServedCase):
         for one in self.complete("Day 1.", **asked)["completion_probabilities"]:
             self.assertEqual(([other["id"] for other in one["top_probs"]], one["prob"]), ([one["id"]], 1))
 
+    def test_a_verbose_answer_tells_its_prompt(self):
+        asked = {"messages": [{"role": "user", "content": "Who is it?"}], "max_tokens": 2}
+        told = self.server.post("/v1/chat/completions", {**asked, "verbose": True})[1]["__verbose"]
+        self.assertIn("Who is it?", told["prompt"])
+        self.assertEqual(told["generation_settings"]["n_predict"], 2)
+        self.assertNotIn("__verbose", self.server.post("/v1/chat/completions", asked)[1])
+
     def test_every_form_of_a_prompt(self):
         text = self.complete("Day 1.")["content"]
         tokens = self.server.post("/tokenize", {"content": "Day 1.", "add_special": True})[1]["tokens"]
