@@ -41,7 +41,10 @@ class CompletionWriter final : public AnswerWriter {
   std::string end_of_choice(const ChoiceEnd& end) override {
     timings_ = end.timings;
     schema_check_ = end.schema_check;
-    return chunk(end.choice, "", finish_reason(end.finish), nullptr);
+    Json last = chunk_json(end.choice, "", finish_reason(end.finish), nullptr);
+    verbose_.add(last, meta_,
+                 {.finish = end.finish, .stop_string = end.stop_string, .timings = end.timings.value_or(Timings{})});
+    return event(last);
   }
 
   std::string end(const Usage& usage) override { return end_of_stream(frame(meta_), usage, include_usage_); }
@@ -74,13 +77,17 @@ class CompletionWriter final : public AnswerWriter {
   }
 
   [[nodiscard]] std::string chunk(std::size_t choice, const std::string& text, Json finish, Json logprobs) const {
+    return event(chunk_json(choice, text, std::move(finish), std::move(logprobs)));
+  }
+
+  [[nodiscard]] Json chunk_json(std::size_t choice, const std::string& text, Json finish, Json logprobs) const {
     Json out = frame(meta_);
     out["choices"] = Json::array(
         {{{"index", choice}, {"text", text}, {"logprobs", std::move(logprobs)}, {"finish_reason", std::move(finish)}}});
     if (include_usage_) out["usage"] = nullptr;
     if (timings_) out["timings"] = timings_json(*timings_);
     add_schema_check(out, schema_check_);
-    return event(out);
+    return out;
   }
 
   // Where this piece begins in its choice's text, in bytes.

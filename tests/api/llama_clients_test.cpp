@@ -61,6 +61,8 @@ TEST(LlamaClientsTest, AVerboseAnswerTellsItsPromptAndItsSettings) {
   EXPECT_FALSE(ask_chat(R"(, "verbose": false)").writer->whole(answer).contains("__verbose"));
   const Asked text = read_completion(Json::parse(R"({"prompt": "hi", "verbose": true})"));
   EXPECT_EQ(text.writer->whole(answer)["__verbose"]["prompt"], "<s> hi");
+  (void)text.writer->begin(meta);
+  EXPECT_EQ(test::events(text.writer->end_of_choice({})).back()["__verbose"]["prompt"], "<s> hi");
 }
 
 TEST(LlamaClientsTest, ResponsesTellOfTheirPromptAndTheirTimes) {
