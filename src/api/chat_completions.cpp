@@ -236,6 +236,16 @@ void read_logprobs(Fields& fields, TextRequest& request) {
   if (wanted) request.top_logprobs = static_cast<std::size_t>(top.value_or(0));
 }
 
+// The parts of a message that is gone on with, as llama-server joins them.
+std::string joined_parts(const Json& parts) {
+  std::string out;
+  for (const Json& part : parts) {
+    if (!out.empty()) out += "\n\n";
+    out += read_content(Json::array({part}), "messages[].content");
+  }
+  return out;
+}
+
 bool is_the_models(const engine::ChatMessage& message) { return message.role == "assistant"; }
 
 ChatPrompt read_messages(Fields& fields) {
@@ -248,6 +258,9 @@ ChatPrompt read_messages(Fields& fields) {
   const std::size_t count = chat.messages.size();
   if (chat.goes_on && count > 1 && is_the_models(chat.messages[count - 2]))
     fields.fail("messages", "ends with two messages of the assistant's, and an answer goes on with one");
+  const auto content = messages.back().find("content");
+  if (chat.goes_on && content != messages.back().end() && content->is_array())
+    chat.messages.back().content = joined_parts(*content);
   return chat;
 }
 

@@ -40,6 +40,17 @@ TEST(LlamaClientsTest, AnAnswerGoesOnWithOneMessage) {
   EXPECT_FALSE(read(R"(, "add_generation_prompt": true)").goes_on);
 }
 
+TEST(LlamaClientsTest, PartsOfABegunAnswerAreParagraphs) {
+  const auto read = [](const std::string& more) {
+    const Asked asked = read_chat_completion(Json::parse(R"({"messages": [{"role": "user", "content": "a"},
+        {"role": "assistant", "content": [{"type": "text", "text": "b"}, {"type": "text", "text": "c"}]}])" +
+                                                         more + "}"));
+    return std::get<ChatPrompt>(asked.request.prompt).messages.back().content;
+  };
+  EXPECT_EQ(read(""), "b\n\nc");
+  EXPECT_EQ(read(R"(, "add_generation_prompt": true)"), "bc");
+}
+
 TEST(LlamaClientsTest, AVerboseAnswerTellsItsPromptAndItsSettings) {
   ResponseMeta meta = test::kMeta;
   meta.prompts = {{.tokens = {1, 2, 3}, .text = "<s> hi", .most_tokens = 2}};
