@@ -104,6 +104,7 @@ int run(const GlobalOptions& global, const ServeOptions& options) {
   set_up_server_log(options.log_format, global.verbosity > 0);
   raise_descriptor_limit();  // connections, and two for each process of models
   server::ServerOptions server_settings = server_options(options);
+  server_settings.verbose = global.verbosity > 0;
   server::require_can_listen(server_settings);  // before minutes of planning and loading
   Hangups hangups;
   ServedFleet served(options);

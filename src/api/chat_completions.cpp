@@ -10,6 +10,7 @@
 #include "api/sse.hpp"
 #include "api/tool_calls.hpp"
 
+#include "llama_writer.hpp"
 #include "openai_parts.hpp"
 #include "text_fields.hpp"
 
@@ -20,11 +21,13 @@ struct ChatForm {
   bool include_usage = false;
   bool thoughts = true;   // are told
   bool one_call = false;  // in the form before there were tools
+  bool after_sampling = false;
+  VerboseAnswer verbose{};
 };
 
 class ChatCompletionWriter final : public AnswerWriter {
  public:
-  explicit ChatCompletionWriter(ChatForm form) : form_(form) {}
+  explicit ChatCompletionWriter(ChatForm form) : form_(std::move(form)) {}
 
   std::string begin(const ResponseMeta& meta) override {
     meta_ = meta;
@@ -45,7 +48,7 @@ class ChatCompletionWriter final : public AnswerWriter {
     schema_check_.reset();
     if (form_.thoughts && !piece.reasoning.empty())
       out += chunk(piece.choice, {{"reasoning_content", piece.reasoning}}, nullptr, nullptr);
-    const Json logprobs = piece.logprobs.empty() ? Json(nullptr) : chat_logprobs(piece.logprobs);
+    const Json logprobs = logprobs_json(piece.logprobs);
     if (!piece.text.empty() || !piece.logprobs.empty())
       out += chunk(piece.choice, {{"content", piece.text}}, nullptr, logprobs);
     for (const ToolCall& call : piece.tool_calls)
@@ -57,7 +60,11 @@ class ChatCompletionWriter final : public AnswerWriter {
     std::string out = opening(end.choice);
     timings_ = end.timings;
     schema_check_ = end.schema_check;
-    return out += chunk(end.choice, Json::object(), reason(end.finish), nullptr);
+    Json last = chunk_json(end.choice, Json::object(), reason(end.finish), nullptr);
+    form_.verbose.add(
+        last, meta_,
+        {.finish = end.finish, .stop_string = end.stop_string, .timings = end.timings.value_or(Timings{})});
+    return out += event(last);
   }
 
   std::string end(const Usage& usage) override { return end_of_stream(frame(), usage, form_.include_usage); }
@@ -76,6 +83,7 @@ class ChatCompletionWriter final : public AnswerWriter {
              {"system_fingerprint", system_fingerprint()}};
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
     add_schema_check(out, answer.usage.schema_check);
+    if (!answer.choices.empty()) form_.verbose.add(out, answer.meta, answer.choices.front());
     return out;
   }
 
@@ -89,6 +97,10 @@ class ChatCompletionWriter final : public AnswerWriter {
   }
 
   [[nodiscard]] std::string chunk(std::size_t choice, Json delta, Json finish, Json logprobs) const {
+    return event(chunk_json(choice, std::move(delta), std::move(finish), std::move(logprobs)));
+  }
+
+  [[nodiscard]] Json chunk_json(std::size_t choice, Json delta, Json finish, Json logprobs) const {
     Json out = frame();
     out["choices"] = Json::array({{{"index", choice},
                                    {"delta", std::move(delta)},
@@ -97,7 +109,7 @@ class ChatCompletionWriter final : public AnswerWriter {
     if (form_.include_usage) out["usage"] = nullptr;
     if (timings_) out["timings"] = timings_json(*timings_);
     add_schema_check(out, schema_check_);
-    return event(out);
+    return out;
   }
 
   // The first delta of a choice says who speaks, and nothing else.
@@ -113,6 +125,12 @@ class ChatCompletionWriter final : public AnswerWriter {
     Json delta = tool_call_json(call);
     delta["index"] = calls_[choice]++;
     return {{"tool_calls", Json::array({std::move(delta)})}};
+  }
+
+  [[nodiscard]] Json logprobs_json(const std::vector<TokenLogprob>& tokens) const {
+    if (tokens.empty()) return nullptr;
+    if (form_.after_sampling) return {{"content", probabilities_json(tokens, true)}};
+    return chat_logprobs(tokens);
   }
 
   [[nodiscard]] const char* reason(Finish finish) const {
@@ -138,7 +156,7 @@ class ChatCompletionWriter final : public AnswerWriter {
     }
     return {{"index", index},
             {"message", std::move(message)},
-            {"logprobs", choice.logprobs.empty() ? Json(nullptr) : chat_logprobs(choice.logprobs)},
+            {"logprobs", logprobs_json(choice.logprobs)},
             {"finish_reason", reason(choice.finish)}};
   }
 
@@ -218,6 +236,16 @@ void read_logprobs(Fields& fields, TextRequest& request) {
   if (wanted) request.top_logprobs = static_cast<std::size_t>(top.value_or(0));
 }
 
+// The parts of a message that is gone on with, as llama-server joins them.
+std::string joined_parts(const Json& parts) {
+  std::string out;
+  for (const Json& part : parts) {
+    if (!out.empty()) out += "\n\n";
+    out += read_content(Json::array({part}), "messages[].content");
+  }
+  return out;
+}
+
 bool is_the_models(const engine::ChatMessage& message) { return message.role == "assistant"; }
 
 ChatPrompt read_messages(Fields& fields) {
@@ -230,6 +258,9 @@ ChatPrompt read_messages(Fields& fields) {
   const std::size_t count = chat.messages.size();
   if (chat.goes_on && count > 1 && is_the_models(chat.messages[count - 2]))
     fields.fail("messages", "ends with two messages of the assistant's, and an answer goes on with one");
+  const auto content = messages.back().find("content");
+  if (chat.goes_on && content != messages.back().end() && content->is_array())
+    chat.messages.back().content = joined_parts(*content);
   return chat;
 }
 
@@ -252,6 +283,8 @@ Asked read_chat_completion(const Json& body) {
   read_form(fields, request);
   read_sampling(fields, request);
   read_logprobs(fields, request);
+  read_after_sampling(fields, request);
+  form.after_sampling = request.after_sampling;
   read_reports(fields, request);
   read_adapters(fields, request);
   read_slot(fields, request);
@@ -260,11 +293,12 @@ Asked read_chat_completion(const Json& body) {
   request.stream = fields.flag("stream").value_or(false);
   read_best_of(fields, request);
   form.include_usage = read_include_usage(fields);
+  form.verbose.read(fields, request);
   ignore_openai_fields(fields);
   pass_over_others_fields(fields);
   fields.pass_over("verbosity", "models are not told", "medium");
   fields.pass_over_unknown();
-  asked.writer = std::make_unique<ChatCompletionWriter>(form);
+  asked.writer = std::make_unique<ChatCompletionWriter>(std::move(form));
   return asked;
 }
 

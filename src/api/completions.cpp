@@ -7,6 +7,7 @@
 #include "api/dialect.hpp"
 #include "api/sse.hpp"
 
+#include "llama_writer.hpp"
 #include "openai_parts.hpp"
 #include "text_fields.hpp"
 
@@ -15,7 +16,8 @@ namespace {
 
 class CompletionWriter final : public AnswerWriter {
  public:
-  explicit CompletionWriter(bool include_usage) : include_usage_(include_usage) {}
+  CompletionWriter(bool include_usage, bool after_sampling, VerboseAnswer verbose)
+      : include_usage_(include_usage), after_sampling_(after_sampling), verbose_(std::move(verbose)) {}
 
   std::string begin(const ResponseMeta& meta) override {
     meta_ = meta;
@@ -39,7 +41,10 @@ class CompletionWriter final : public AnswerWriter {
   std::string end_of_choice(const ChoiceEnd& end) override {
     timings_ = end.timings;
     schema_check_ = end.schema_check;
-    return chunk(end.choice, "", finish_reason(end.finish), nullptr);
+    Json last = chunk_json(end.choice, "", finish_reason(end.finish), nullptr);
+    verbose_.add(last, meta_,
+                 {.finish = end.finish, .stop_string = end.stop_string, .timings = end.timings.value_or(Timings{})});
+    return event(last);
   }
 
   std::string end(const Usage& usage) override { return end_of_stream(frame(meta_), usage, include_usage_); }
@@ -58,6 +63,7 @@ class CompletionWriter final : public AnswerWriter {
     out["usage"] = usage_json(answer.usage);
     if (answer.usage.timings) out["timings"] = timings_json(*answer.usage.timings);
     add_schema_check(out, answer.usage.schema_check);
+    if (!answer.choices.empty()) verbose_.add(out, answer.meta, answer.choices.front());
     return out;
   }
 
@@ -71,13 +77,17 @@ class CompletionWriter final : public AnswerWriter {
   }
 
   [[nodiscard]] std::string chunk(std::size_t choice, const std::string& text, Json finish, Json logprobs) const {
+    return event(chunk_json(choice, text, std::move(finish), std::move(logprobs)));
+  }
+
+  [[nodiscard]] Json chunk_json(std::size_t choice, const std::string& text, Json finish, Json logprobs) const {
     Json out = frame(meta_);
     out["choices"] = Json::array(
         {{{"index", choice}, {"text", text}, {"logprobs", std::move(logprobs)}, {"finish_reason", std::move(finish)}}});
     if (include_usage_) out["usage"] = nullptr;
     if (timings_) out["timings"] = timings_json(*timings_);
     add_schema_check(out, schema_check_);
-    return event(out);
+    return out;
   }
 
   // Where this piece begins in its choice's text, in bytes.
@@ -88,9 +98,10 @@ class CompletionWriter final : public AnswerWriter {
     return offset;
   }
 
-  // The older form: lists side by side.
-  [[nodiscard]] static Json logprobs_json(const std::vector<TokenLogprob>& tokens, std::size_t offset) {
+  // The older form: lists side by side. Probabilities are in llama-server's.
+  [[nodiscard]] Json logprobs_json(const std::vector<TokenLogprob>& tokens, std::size_t offset) const {
     if (tokens.empty()) return nullptr;
+    if (after_sampling_) return {{"content", probabilities_json(tokens, true)}};
     Json out{{"tokens", Json::array()},
              {"token_logprobs", Json::array()},
              {"top_logprobs", Json::array()},
@@ -108,6 +119,8 @@ class CompletionWriter final : public AnswerWriter {
   }
 
   bool include_usage_;
+  bool after_sampling_;
+  VerboseAnswer verbose_;
   ResponseMeta meta_;
   std::optional<Timings> timings_;  // of what is written
   std::optional<SchemaVerdict> schema_check_;
@@ -149,6 +162,7 @@ Asked read_completion(const Json& body) {
   read_form(fields, request);
   read_sampling(fields, request);
   for (const char* key : {"logprobs", "n_probs"}) read_logprobs(fields, key, request);
+  read_after_sampling(fields, request);
   read_reports(fields, request);
   read_adapters(fields, request);
   read_slot(fields, request);
@@ -158,11 +172,13 @@ Asked read_completion(const Json& body) {
   const bool include_usage = read_include_usage(fields);
   read_best_of(fields, request);
   if (const auto suffix = fields.text("suffix"); suffix && !suffix->empty()) request.prompt = gap(request, *suffix);
+  VerboseAnswer verbose;
+  verbose.read(fields, request);
   ignore_openai_fields(fields);
   pass_over_others_fields(fields);
   fields.pass_over_unknown();
   request.tells_prompt = request.echo && request.top_logprobs.has_value();
-  asked.writer = std::make_unique<CompletionWriter>(include_usage);
+  asked.writer = std::make_unique<CompletionWriter>(include_usage, request.after_sampling, std::move(verbose));
   return asked;
 }
 

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <ranges>
 
 #include "api/problem.hpp"
 
@@ -92,16 +93,20 @@ EmbeddingRequest read_llama_embedding(const Json& body) {
   request.model = fields.text("model").value_or("");
   request.inputs =
       read_texts_or_tokens(fields, fields.find("content") != nullptr ? "content" : "input", kMostInputs, "texts");
+  request.takes_rows = true;
   fields.ignore({"embd_normalize"});
   ignore_openai_fields(fields);
   fields.pass_over_unknown();
   return request;
 }
 
-Json llama_embedding_answer(const std::vector<std::vector<float>>& vectors) {
+Json llama_embedding_answer(const std::vector<std::vector<float>>& vectors, std::size_t width) {
   Json out = Json::array();
-  for (const std::vector<float>& vector : vectors)
-    out.push_back({{"index", out.size()}, {"embedding", Json::array({vector})}});
+  for (const std::vector<float>& vector : vectors) {
+    Json rows = Json::array();
+    for (const auto row : vector | std::views::chunk(width)) rows.push_back(std::vector<float>(row.begin(), row.end()));
+    out.push_back({{"index", out.size()}, {"embedding", std::move(rows)}});
+  }
   return out;
 }
 

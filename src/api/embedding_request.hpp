@@ -13,6 +13,7 @@ struct EmbeddingRequest {
   std::vector<RawPrompt> inputs{};
   bool base64 = false;         // little-endian 32-bit floats
   std::size_t dimensions = 0;  // the first so many, of length 1 again; 0: all
+  bool takes_rows = false;     // a vector for each token, where the model gives no other
   bool truncate = false;       // an input that is too long is cut at its end, instead of refused
 };
 [[nodiscard]] EmbeddingRequest read_embedding_request(const Json& body);  // throws Problem
@@ -23,9 +24,9 @@ void require_dimensions(const EmbeddingRequest& request, std::size_t width);
                                     const std::vector<std::vector<float>>& vectors, std::size_t tokens);
 // A vector as it was asked for.
 [[nodiscard]] std::vector<float> shortened(std::vector<float> vector, std::size_t dimensions);
-// llama-server's own /embedding: "content" instead of "input".
+// llama-server's own /embedding: "content" instead of "input", and a list of vectors of `width` numbers for each.
 [[nodiscard]] EmbeddingRequest read_llama_embedding(const Json& body);  // throws Problem
-[[nodiscard]] Json llama_embedding_answer(const std::vector<std::vector<float>>& vectors);
+[[nodiscard]] Json llama_embedding_answer(const std::vector<std::vector<float>>& vectors, std::size_t width);
 
 struct RankRequest {
   std::string model{};

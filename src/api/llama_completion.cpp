@@ -13,18 +13,6 @@ namespace {
 
 bool is_token(const Json& json) { return json.is_number_integer(); }
 
-MixedPrompt read_mixed(const Json& list, const std::string& path) {
-  MixedPrompt out;
-  for (std::size_t i = 0; i < list.size(); ++i) {
-    if (list[i].is_string()) {
-      out.push_back({.text = list[i].get<std::string>()});
-    } else {
-      out.push_back({.tokens = read_tokens(Json::array({list[i]}), fmt::format("{}[{}]", path, i))});
-    }
-  }
-  return out;
-}
-
 // A text, token ids, both in one list, or {"prompt_string": "a text"}.
 RawPrompt read_one(const Json& given, const std::string& path) {
   if (given.is_string()) return given.get<std::string>();
@@ -71,6 +59,8 @@ Asked read_common(Fields& fields, Asked asked, LlamaForm form) {
   read_sampling(fields, request);
   const auto n_probs = fields.whole("n_probs", 0, 100'000).value_or(0);
   if (n_probs > 0) request.top_logprobs = static_cast<std::size_t>(n_probs);
+  read_after_sampling(fields, request);
+  form.after_sampling = request.after_sampling;
   request.stream = fields.flag("stream").value_or(false);
   read_reports(fields, request);
   read_adapters(fields, request);

@@ -1,5 +1,6 @@
 #include "llama_writer.hpp"
 
+#include <cmath>
 #include <map>
 
 #include "openai_parts.hpp"
@@ -9,23 +10,6 @@
 
 namespace plimsoll::api {
 namespace {
-
-Json probability_json(const TokenLogprob& token) {
-  Json bytes = Json::array();
-  for (const char byte : token.text) bytes.push_back(static_cast<unsigned char>(byte));
-  return {{"id", token.id}, {"token", token.text}, {"bytes", std::move(bytes)}, {"logprob", token.logprob}};
-}
-
-Json probabilities_json(const std::vector<TokenLogprob>& tokens) {
-  Json out = Json::array();
-  for (const TokenLogprob& token : tokens) {
-    Json one = probability_json(token);
-    one["top_logprobs"] = Json::array();
-    for (const TokenLogprob& other : token.top) one["top_logprobs"].push_back(probability_json(other));
-    out.push_back(std::move(one));
-  }
-  return out;
-}
 
 const char* stop_type(Finish finish, const std::string& stop_string) {
   if (finish == Finish::length) return "limit";
@@ -71,7 +55,8 @@ class LlamaWriter final : public AnswerWriter {
     written.has_newline = written.has_newline || piece.text.contains('\n');
     Json out = words(piece.choice, piece.text, piece.tokens, written.tokens);
     if (piece.timings) out["timings"] = timings_json(*piece.timings);
-    if (!piece.logprobs.empty()) out["completion_probabilities"] = probabilities_json(piece.logprobs);
+    if (!piece.logprobs.empty())
+      out["completion_probabilities"] = probabilities_json(piece.logprobs, form_.after_sampling);
     return event(out);
   }
 
@@ -93,7 +78,8 @@ class LlamaWriter final : public AnswerWriter {
     for (const Choice& choice : answer.choices) {
       Json one = whole_choice(choice, out.size(), choice.text.contains('\n'));
       if (form_.return_tokens) one["tokens"] = choice.tokens;
-      if (!choice.logprobs.empty()) one["completion_probabilities"] = probabilities_json(choice.logprobs);
+      if (!choice.logprobs.empty())
+        one["completion_probabilities"] = probabilities_json(choice.logprobs, form_.after_sampling);
       out.push_back(only(form_.response_fields, std::move(one)));
     }
     return form_.is_list || out.size() != 1 ? out : Json(out.front());
@@ -164,8 +150,42 @@ class LlamaWriter final : public AnswerWriter {
   std::map<std::size_t, Written> written_;  // by choice
 };
 
+Json probability_json(const TokenLogprob& token, bool after_sampling) {
+  Json bytes = Json::array();
+  for (const char byte : token.text) bytes.push_back(static_cast<unsigned char>(byte));
+  Json out{{"id", token.id}, {"token", token.text}, {"bytes", std::move(bytes)}};
+  if (after_sampling)
+    out["prob"] = std::exp(token.logprob);
+  else
+    out["logprob"] = token.logprob;
+  return out;
+}
+
 }  // namespace
 
+Json probabilities_json(const std::vector<TokenLogprob>& tokens, bool after_sampling) {
+  Json out = Json::array();
+  for (const TokenLogprob& token : tokens) {
+    Json one = probability_json(token, after_sampling);
+    Json& top = one[after_sampling ? "top_probs" : "top_logprobs"] = Json::array();
+    for (const TokenLogprob& other : token.top) top.push_back(probability_json(other, after_sampling));
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 std::unique_ptr<AnswerWriter> llama_writer(LlamaForm form) { return std::make_unique<LlamaWriter>(std::move(form)); }
+
+void VerboseAnswer::read(Fields& fields, TextRequest& request) {
+  if (!fields.flag("verbose").value_or(false)) return;
+  request.shows_tokens = true;
+  form_.emplace();
+  form_->settings = llama_settings(request);
+  form_->after_sampling = request.after_sampling;
+}
+
+void VerboseAnswer::add(Json& out, const ResponseMeta& meta, const Choice& choice) const {
+  if (form_) out["__verbose"] = llama_writer(*form_)->whole({.meta = meta, .choices = {choice}});
+}
 
 }  // namespace plimsoll::api

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -98,8 +99,14 @@ class ResponseWriter final : public AnswerWriter {
   // Codex's client looks at response.failed alone, and that is about a response.
   std::string begin_to_fail(const ResponseMeta& meta) override { return begin(meta); }
 
+  std::string progress(const PromptProgress& progress) override {
+    return write("response.in_progress",
+                 {{"response", frame("in_progress")}, {"prompt_progress", progress_json(progress)}});
+  }
+
   std::string piece(const Piece& piece) override {
     std::string out;
+    timings_ = piece.timings;
     if (!piece.reasoning.empty()) thinks_ = true;
     if (!piece.reasoning.empty() && tells_thoughts_) out += reasoning_delta(piece.reasoning);
     const bool says_something = !piece.text.empty() || (!piece.logprobs.empty() && !thinks_);
@@ -123,7 +130,9 @@ class ResponseWriter final : public AnswerWriter {
 
   std::string end(const Usage& usage) override {
     finished_ = finished(finish_, usage);
-    return write(finish_ == Finish::length ? "response.incomplete" : "response.completed", {{"response", finished_}});
+    Json members{{"response", finished_}};
+    if (usage.timings) members["timings"] = timings_json(*usage.timings);  // where llama-server has them
+    return write(finish_ == Finish::length ? "response.incomplete" : "response.completed", members);
   }
 
   std::string failure(const Problem& problem) override {
@@ -193,6 +202,11 @@ class ResponseWriter final : public AnswerWriter {
     return write(type, out);
   }
 
+  [[nodiscard]] Json with_times(Json members) const {
+    if (timings_) members["timings"] = timings_json(*timings_);
+    return members;
+  }
+
   [[nodiscard]] Json thoughts(const char* status, const std::string& text) const {
     return reasoning_item(item_id("rs"), status, text, summarizes_);
   }
@@ -208,7 +222,7 @@ class ResponseWriter final : public AnswerWriter {
     }
     text_ += text;
     return out += write_at(summarizes_ ? "response.reasoning_summary_text.delta" : "response.reasoning_text.delta",
-                           {{"delta", text}});
+                           with_times({{"delta", text}}));
   }
 
   [[nodiscard]] std::string close_reasoning() {
@@ -239,7 +253,8 @@ class ResponseWriter final : public AnswerWriter {
     Json logprobs = logprobs_of(piece.logprobs);
     text_ += piece.text;
     logprobs_.insert(logprobs_.end(), logprobs.begin(), logprobs.end());
-    return out += write_at("response.output_text.delta", {{"delta", piece.text}, {"logprobs", std::move(logprobs)}});
+    return out += write_at("response.output_text.delta",
+                           with_times({{"delta", piece.text}, {"logprobs", std::move(logprobs)}}));
   }
 
   [[nodiscard]] std::string close_message(const char* status) {
@@ -285,6 +300,7 @@ class ResponseWriter final : public AnswerWriter {
   Open open_ = Open::nothing;
   std::string text_;  // of what is open
   Json logprobs_ = Json::array();
+  std::optional<Timings> timings_;  // of the piece that is written
   Finish finish_ = Finish::stop;
 };
 

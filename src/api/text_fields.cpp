@@ -108,6 +108,10 @@ void read_reports(Fields& fields, TextRequest& request) {
     request.heartbeat = std::chrono::seconds(std::max<std::int64_t>(*seconds, 0));
 }
 
+void read_after_sampling(Fields& fields, TextRequest& request) {
+  request.after_sampling = fields.flag("post_sampling_probs").value_or(false);
+}
+
 void read_adapters(Fields& fields, TextRequest& request) {
   if (const Json* list = fields.find("lora")) request.adapters = read_adapter_scales(*list, fields.path_of("lora"));
 }
@@ -117,12 +121,33 @@ void read_slot(Fields& fields, TextRequest& request) {
     request.conversation_number = static_cast<std::uint32_t>(*number);
 }
 
+MixedPrompt read_mixed(const Json& list, const std::string& path) {
+  MixedPrompt out;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    if (list[i].is_string()) {
+      out.push_back({.text = list[i].get<std::string>()});
+    } else {
+      out.push_back({.tokens = read_tokens(Json::array({list[i]}), fmt::format("{}[{}]", path, i))});
+    }
+  }
+  return out;
+}
+
+namespace {
+
+RawPrompt read_token_list(const Json& list, const std::string& path) {
+  if (std::ranges::any_of(list, [](const Json& one) { return one.is_string(); })) return read_mixed(list, path);
+  return read_tokens(list, path);
+}
+
+}  // namespace
+
 std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most, const char* what) {
   const Json& given = fields.need(key);
   if (given.is_string()) return {given.get<std::string>()};
   if (!given.is_array() || given.empty())
     fields.fail(key, "must be a string, a list of token ids, or a list of either");
-  if (given.front().is_number()) return {read_tokens(given, key)};
+  if (std::ranges::any_of(given, [](const Json& one) { return one.is_number(); })) return {read_token_list(given, key)};
   if (given.size() > most) fields.fail(key, fmt::format("may hold {} {} at most", most, what));
   std::vector<RawPrompt> out;
   for (std::size_t i = 0; i < given.size(); ++i) {
@@ -130,7 +155,7 @@ std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std
     if (given[i].is_string())
       out.emplace_back(given[i].get<std::string>());
     else if (given[i].is_array())
-      out.emplace_back(read_tokens(given[i], path));
+      out.push_back(read_token_list(given[i], path));
     else
       throw bad_request(fmt::format("'{}' must be a string or a list of token ids", path)).at(path);
   }

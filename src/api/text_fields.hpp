@@ -29,11 +29,16 @@ bool read_limits(Fields& fields, TextRequest& request, std::initializer_list<con
 void read_keep_alive(Fields& fields, TextRequest& request);
 // llama-server's timings_per_token, return_progress and sse_ping_interval; priority.
 void read_reports(Fields& fields, TextRequest& request);
+// llama-server's post_sampling_probs.
+void read_after_sampling(Fields& fields, TextRequest& request);
 // llama-server's lora.
 void read_adapters(Fields& fields, TextRequest& request);
 // llama-server's id_slot; -1 is any.
 void read_slot(Fields& fields, TextRequest& request);
-// A string, token ids, or a list of either: `most` of them at most, which are called `what`.
+// A list of texts and token ids.
+[[nodiscard]] MixedPrompt read_mixed(const Json& list, const std::string& path);
+// A string, token ids, both mixed, or a list of these: `most` of them at most, which are called `what`. A list that has
+// a token id in it is one prompt.
 [[nodiscard]] std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most,
                                                           const char* what);
 // The text of a message: a string, or parts. Parts of other types are ignored and named; pictures, sounds and files are

@@ -82,6 +82,7 @@ struct TextRequest {
   bool keep_stop_string = false;              // it is shown, too
   std::vector<engine::Token> stop_tokens{};   // end an answer as well
   std::optional<std::size_t> top_logprobs{};  // log-probabilities of this many alternatives, and of the choice
+  bool after_sampling = false;    // those are of the tokens that the samplers left, and told as probabilities
   bool echo = false;              // the prompt in front of the answer; of a chat: the message that it goes on with
   bool tells_prompt = false;      // log-probabilities of its tokens as well, before the answer's
   bool thoughts_as_text = false;  // a model's thoughts are left where they stand in its text

@@ -32,7 +32,7 @@ struct Draft {
   SpeculationParams speculation{};
 };
 
-// What the model thought of a token before any sampler.
+// What the model thought of a token before any sampler; or how likely it was behind them.
 struct TokenOpinion {
   engine::TokenProbability chosen{};
   std::vector<engine::TokenProbability> likeliest{};  // falling
@@ -89,6 +89,8 @@ struct GenerationParams {
   // How likely each is in the model's own opinion, for on_read, and so many of the likeliest. Empty: it is not
   // computed.
   std::optional<std::size_t> likeliest{};
+  // These are how likely after the samplers, among the tokens that they left.
+  bool likeliest_after_sampling = false;
   // Told each token of the prompt as the model saw it beforehand, in their order, on the thread that calls next(): of
   // those that wait to be decoded when it begins all but the first, which nothing stands before.
   std::function<void(const TokenOpinion&)> on_prompt_read{};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include <plimsoll/base/error.hpp>
 
@@ -136,6 +137,17 @@ TokenOpinion LocalWork::opinion_of(engine::Token token, std::span<const float> l
   return opinion;
 }
 
+// The samplers left the chosen token, whatever else they left.
+TokenOpinion LocalWork::opinion_of_samplers(engine::Token token, std::size_t likeliest) const {
+  TokenOpinion opinion{.chosen = {.token = token, .logit = 0, .probability = 1}};
+  opinion.likeliest = sampler_->top_candidates(std::numeric_limits<std::size_t>::max());
+  std::erase_if(opinion.likeliest, [](const engine::TokenProbability& one) { return one.probability <= 0; });
+  const auto found = std::ranges::find(opinion.likeliest, token, &engine::TokenProbability::token);
+  if (found != opinion.likeliest.end()) opinion.chosen = *found;
+  opinion.likeliest.resize(std::min(opinion.likeliest.size(), likeliest));
+  return opinion;
+}
+
 // The next token and its text, added to what is told. Not running: the generation ends with it, or before it.
 FinishReason LocalWork::choose_from(std::span<const float> logits, GenerationOutput& output) {
   const engine::Token token = sampler_->sample(logits);
@@ -149,7 +161,10 @@ FinishReason LocalWork::choose_from(std::span<const float> logits, GenerationOut
   ++chosen_;
   conversation_.instance().count_generated();
   output.tokens.push_back(token);
-  if (params_.likeliest) output.opinions.push_back(opinion_of(token, logits, *params_.likeliest));
+  if (params_.likeliest && params_.likeliest_after_sampling)
+    output.opinions.push_back(opinion_of_samplers(token, *params_.likeliest));
+  else if (params_.likeliest)
+    output.opinions.push_back(opinion_of(token, logits, *params_.likeliest));
   output.averages = sampler_->averages();
   output.text += text_.push(text_of(conversation_, token, said() - 1));
   if (text_.stopped()) return FinishReason::stop_string;

@@ -42,6 +42,7 @@ class LocalWork final : public GenerationWork, public Continuation {
   [[nodiscard]] FinishReason choose_from(std::span<const float> logits, GenerationOutput& output);
   [[nodiscard]] static TokenOpinion opinion_of(engine::Token token, std::span<const float> logits,
                                                std::size_t likeliest);
+  [[nodiscard]] TokenOpinion opinion_of_samplers(engine::Token token, std::size_t likeliest) const;
   void tell(Sequence& sequence, FinishReason reason, GenerationOutput output);
   void move_on();
   void append(bool for_the_last_time);

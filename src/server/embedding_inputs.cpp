@@ -27,10 +27,11 @@ void check_input(const PromptReader& reader, const std::vector<engine::Token>& i
   reader.require_tokens(input);
   const std::size_t longest = run::longest_input(reader.context());
   if (input.size() <= longest) return;
-  throw Error(ErrorCode::context_overflow,
-              fmt::format("'{}[{}]' is {} tokens long, and '{}' takes {} at once (ubatch-size, ctx-size)", field, index,
-                          input.size(), reader.name(), longest),
-              {{"needed", input.size()}, {"available", longest}, {"input", index}});
+  throw Error(
+      ErrorCode::context_overflow,
+      fmt::format("'{}[{}]' is too large: it is {} tokens long, and '{}' takes {} at once (ubatch-size, ctx-size)",
+                  field, index, input.size(), reader.name(), longest),
+      {{"needed", input.size()}, {"available", longest}, {"input", index}});
 }
 
 void cut_long_ones(const PromptReader& reader, TokenLists& inputs) {
@@ -38,19 +39,34 @@ void cut_long_ones(const PromptReader& reader, TokenLists& inputs) {
   for (std::vector<engine::Token>& input : inputs) input.resize(std::min(input.size(), longest));
 }
 
+std::vector<engine::Token> tokens_of(const engine::Vocab& vocab, const std::string& text) {
+  return vocab.tokenize(text, true, true);
+}
+
+std::vector<engine::Token> tokens_of(const engine::Vocab&, const std::vector<engine::Token>& tokens) { return tokens; }
+
+// The model's own tokens stand around a text that comes first.
+std::vector<engine::Token> tokens_of(const engine::Vocab& vocab, const api::MixedPrompt& parts) {
+  std::vector<engine::Token> out;
+  for (const auto& part : parts) {
+    if (!part.text.empty()) out.append_range(vocab.tokenize(part.text, &part == &parts.front(), true));
+    out.append_range(part.tokens);
+  }
+  return out;
+}
+
 }  // namespace
 
+bool gives_rows(const PromptReader& reader) { return reader.context().pooling == engine::Pooling::none; }
+
 TokenLists read_inputs(const PromptReader& reader, const api::EmbeddingRequest& request) {
-  if (reader.context().pooling == engine::Pooling::none)
+  if (gives_rows(reader) && !request.takes_rows)
     throw api::bad_request(fmt::format("'{}' gives a vector for each token, not one for a text", reader.name()))
         .at("model");
   api::require_dimensions(request, static_cast<std::size_t>(reader.facts().n_embd_out));
   TokenLists out;
-  for (const auto& input : request.inputs) {
-    const auto* text = std::get_if<std::string>(&input);
-    out.push_back(text != nullptr ? reader.vocab().tokenize(*text, true, true)
-                                  : std::get<std::vector<engine::Token>>(input));  // no request mixes them
-  }
+  for (const auto& input : request.inputs)
+    out.push_back(std::visit([&](const auto& one) { return tokens_of(reader.vocab(), one); }, input));
   if (request.truncate) cut_long_ones(reader, out);
   require_vectors(reader);
   for (std::size_t i = 0; i < out.size(); ++i) check_input(reader, out[i], "input", i);

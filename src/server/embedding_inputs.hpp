@@ -11,6 +11,9 @@ namespace plimsoll::server {
 
 using TokenLists = std::vector<std::vector<engine::Token>>;
 
+// A vector for each token, and none for a text.
+[[nodiscard]] bool gives_rows(const PromptReader& reader);
+
 // Both throw api::Problem 400, and Error: usage (a token that the model does not have), context_overflow (a text that
 // is longer than what it takes at once).
 [[nodiscard]] TokenLists read_inputs(const PromptReader& reader, const api::EmbeddingRequest& request);

@@ -65,16 +65,15 @@ bool is_lm_studios(std::string_view method, std::string_view path) {
 }
 
 bool is_of_v1(std::string_view method, std::string_view path) {
-  static constexpr std::array<std::string_view, 10> kAlone{"/chat/completions",
-                                                           "/chat/completions/input_tokens",
-                                                           "/responses",
-                                                           "/responses/input_tokens",
-                                                           "/embeddings",
-                                                           "/rerank",
-                                                           "/reranking",
-                                                           "/messages",
-                                                           "/messages/count_tokens",
-                                                           "/models"};
+  static constexpr std::array<std::string_view, 9> kAlone{"/chat/completions",
+                                                          "/chat/completions/input_tokens",
+                                                          "/responses",
+                                                          "/responses/input_tokens",
+                                                          "/rerank",
+                                                          "/reranking",
+                                                          "/messages",
+                                                          "/messages/count_tokens",
+                                                          "/models"};
   if (std::ranges::contains(kAlone, path)) return true;
   if (begins(path, "/responses")) return method != "POST";
   // Others have commands behind it, which are posted.
@@ -86,7 +85,9 @@ bool is_of_v1(std::string_view method, std::string_view path) {
 std::string usual_path(std::string_view method, std::string_view path) {
   const std::string plain = without_spare_slashes(without_scheme_and_host(path));
   if (is_lm_studios(method, plain)) return plain;
-  if (plain == "/api/v0/completions") return "/v1/completions";  // without /v1 it is llama-server's
+  for (const std::string route : {"/completions", "/embeddings"}) {
+    if (plain == "/api/v0" + route) return "/v1" + route;  // without /v1 it is llama-server's
+  }
   const std::string_view known = without_lm_studios_version(from_v1_on(plain));
   return is_of_v1(method, known) ? "/v1" + std::string(known) : std::string(known);
 }

@@ -38,6 +38,15 @@ std::string embedding_model(const host::Host& host, const std::string& name, boo
 // Of a vector's number: itself, its JSON and the text of that.
 constexpr std::size_t kOfANumber = 40;
 
+std::size_t rows_of(const PromptReader& reader, const TokenLists& inputs) {
+  if (!gives_rows(reader)) return inputs.size();
+  return std::ranges::fold_left(inputs, std::size_t{0},
+                                [](std::size_t sum, const auto& input) { return sum + input.size(); });
+}
+
+// OpenAI's clients always name a model.
+bool is_llamas(const api::Json& body) { return body.contains("content") || !body.contains("model"); }
+
 }  // namespace
 
 // How many there are is known now alone: what is beyond the key's limit is owed, and its next request waits for it.
@@ -52,14 +61,18 @@ Server::Impl::Embedded Server::Impl::embed(const httplib::Request& request, cons
   const Stopwatch watch;
   Embedded out{.model = embedding_model(host, asked.model, false), .vectors = {}};
   TokenLists inputs;
+  run::Normalisation normalisation{};
   const auto read = [&](const PromptReader& reader) {
     inputs = read_inputs(reader, asked);
+    normalisation = gives_rows(reader) ? run::Normalisation::none : run::Normalisation::l2;
     out.memory = request_memory.take(0);
-    out.memory->grow(Bytes{inputs.size() * static_cast<std::size_t>(reader.facts().n_embd_out) * kOfANumber});
+    out.width = static_cast<std::size_t>(reader.facts().n_embd_out);
+    out.memory->grow(Bytes{rows_of(reader, inputs) * out.width * kOfANumber});
   };
   LeasedModel leased = lease_model(request, out.model, read, client);
   out.load_ms = watch.elapsed_ms();
-  const run::EmbedParams params{.stop = leased.watched->token(),
+  const run::EmbedParams params{.normalisation = normalisation,
+                                .stop = leased.watched->token(),
                                 .between_batches = [&] { give_way_if_asked(request, leased); }};
   for (run::Embedding& embedding : leased.lease->served().embed(inputs, params)) {
     out.tokens += embedding.tokens;
@@ -93,24 +106,36 @@ api::Json Server::Impl::rank(const httplib::Request& request, const api::RankReq
   return api::rank_answer(asked, model, scores, tokens);
 }
 
+api::Json Server::Impl::embed_for_openai(const httplib::Request& request, const api::EmbeddingRequest& asked,
+                                         const std::shared_ptr<Peer>& client) {
+  const Embedded done = embed(request, asked, client);
+  return api::embedding_answer(asked, done.model, done.vectors, done.tokens);
+}
+
+api::Json Server::Impl::embed_for_llama(const httplib::Request& request, const api::EmbeddingRequest& asked,
+                                        const std::shared_ptr<Peer>& client) {
+  const Embedded done = embed(request, asked, client);
+  return api::llama_embedding_answer(done.vectors, done.width);
+}
+
 void Server::Impl::add_embedding_routes() {
-  http->Post("/v1/embeddings",
-             working([this](const httplib::Request& request, httplib::Response& response, Counted counted) {
-               const api::EmbeddingRequest asked = api::read_embedding_request(api::parse_object(request.body));
-               put_patiently(request, response, std::move(counted),
-                             [this, asked, &request](const std::shared_ptr<Peer>& client) {
-                               const Embedded done = embed(request, asked, client);
-                               return api::embedding_answer(asked, done.model, done.vectors, done.tokens);
-                             });
-             }));
-  http->Post("/embedding",
-             working([this](const httplib::Request& request, httplib::Response& response, Counted counted) {
-               const api::EmbeddingRequest asked = api::read_llama_embedding(api::parse_object(request.body));
-               put_patiently(request, response, std::move(counted),
-                             [this, asked, &request](const std::shared_ptr<Peer>& client) {
-                               return api::llama_embedding_answer(embed(request, asked, client).vectors);
-                             });
-             }));
+  const auto add = [this](const char* path, bool (*llamas)(const api::Json& body)) {
+    http->Post(path,
+               working([this, llamas](const httplib::Request& request, httplib::Response& response, Counted counted) {
+                 const api::Json body = api::parse_object(request.body);
+                 const bool is_llama = llamas(body);
+                 const api::EmbeddingRequest asked =
+                     is_llama ? api::read_llama_embedding(body) : api::read_embedding_request(body);
+                 put_patiently(request, response, std::move(counted),
+                               [this, asked, is_llama, &request](const std::shared_ptr<Peer>& client) {
+                                 return is_llama ? embed_for_llama(request, asked, client)
+                                                 : embed_for_openai(request, asked, client);
+                               });
+               }));
+  };
+  add("/v1/embeddings", [](const api::Json&) { return false; });
+  add("/embedding", [](const api::Json&) { return true; });
+  add("/embeddings", is_llamas);
   const auto ranks = working([this](const httplib::Request& request, httplib::Response& response, Counted counted) {
     const api::RankRequest asked = api::read_rank_request(api::parse_object(request.body));
     put_patiently(request, response, std::move(counted), [this, asked, &request](const std::shared_ptr<Peer>& client) {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <ranges>
+#include <string_view>
 
 #include "base/log.hpp"
 
@@ -190,6 +191,11 @@ api::Json whole(Answering& all, RequestCounters& counters) {
                             .usage = job.usage()});
 }
 
+bool has_verbose(const api::Dialect& dialect) {
+  const std::string_view path = dialect.path;
+  return path == "/v1/chat/completions" || path == "/v1/completions";
+}
+
 // Counting needs no length of an answer.
 api::Json with_a_length(api::Json body) {
   if (!body.contains("max_tokens")) body["max_tokens"] = 1;
@@ -218,6 +224,7 @@ void Server::Impl::answer_text(const api::Dialect& dialect, const httplib::Reque
   auto memory = request_memory.take(0);
   api::Json body = api::parse_object(request.body);
   stored_items.complete(owner_of(request), body, [&](Bytes text) { memory->read(text); });
+  if (options.verbose && has_verbose(dialect) && !body.contains("verbose")) body["verbose"] = true;
   api::Asked asked = dialect.read(body);
   if (asked.only_loads) return only_load(request, response, asked);
   const bool streams = asked.request.stream;

@@ -87,13 +87,18 @@ struct Server::Impl {
   // Of a request for vectors, in any API.
   struct Embedded {
     std::string model;
-    std::vector<std::vector<float>> vectors;
+    std::vector<std::vector<float>> vectors;  // of an input; row after row where the model gives one for each token
+    std::size_t width = 1;                    // of a row
     std::size_t tokens = 0;
     double load_ms = 0;                              // until the model was there
     std::unique_ptr<RequestMemory::Share> memory{};  // of the vectors, and of what is written of them
   };
   [[nodiscard]] Embedded embed(const httplib::Request& request, const api::EmbeddingRequest& asked,
                                const std::shared_ptr<Peer>& client);
+  [[nodiscard]] api::Json embed_for_openai(const httplib::Request& request, const api::EmbeddingRequest& asked,
+                                           const std::shared_ptr<Peer>& client);
+  [[nodiscard]] api::Json embed_for_llama(const httplib::Request& request, const api::EmbeddingRequest& asked,
+                                          const std::shared_ptr<Peer>& client);
   [[nodiscard]] api::Json rank(const httplib::Request& request, const api::RankRequest& asked,
                                const std::shared_ptr<Peer>& client);
   void charge_tokens(const httplib::Request& request, std::size_t tokens);

@@ -44,6 +44,7 @@ struct ServerOptions {
   std::size_t most_models = 0;      // loaded for requests at once; 0: as many as fit
   bool autoload = true;             // false: requests are for models that are loaded; others are loaded by hand
   bool strict_fields = false;       // fields that nobody reads are refused, not ignored
+  bool verbose = false;             // answers of OpenAI's routes say how they were made, unless they are told not to
   std::string template_values{};    // a JSON object of what chat templates may ask for, under presets and requests
   std::size_t cached_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request
   std::filesystem::path slot_folder{};  // where /slots saves conversations by name; empty: it saves none

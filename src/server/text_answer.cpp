@@ -72,14 +72,18 @@ void TextAnswer::add_callbacks(run::GenerationParams& params) {
   params.prompt_decoded = [this] { on_prompt_decoded(); };
   params.on_read = [this](const run::ReadToken& token) { on_read(token); };
   if (asked_.top_logprobs || asked_.is_rated) params.likeliest = asked_.top_logprobs.value_or(0);
+  params.likeliest_after_sampling = asked_.after_sampling;
   if (!asked_.tells_progress) return;
-  params.prompt_progress = [this](std::size_t done, std::size_t of) {
+  // How much is there beforehand is told first: what comes then is measured against it.
+  const std::size_t total = asked_.prompt.size();
+  const std::size_t cached = std::min(in_memory_.value_or(0), total);
+  progress_.push_back({.choice = asked_.choice, .total = total, .cached = cached, .processed = cached});
+  params.prompt_progress = [this, total, cached](std::size_t done, std::size_t of) {
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began_;
-    const std::size_t total = asked_.prompt.size();
-    const std::size_t cached = total - std::min(of, total);
+    const std::size_t processed = total - std::min(of, total) + done;
     const std::lock_guard lock(mutex_);
     progress_.push_back(
-        {.choice = asked_.choice, .total = total, .cached = cached, .processed = cached + done, .ms = took.count()});
+        {.choice = asked_.choice, .total = total, .cached = cached, .processed = processed, .ms = took.count()});
     reader_.ready.notify();
   };
 }

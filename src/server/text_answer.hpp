@@ -39,6 +39,7 @@ class TextAnswer {
     run::GenerationParams generation{};
     ResponseStream::Form form{};
     std::optional<std::size_t> top_logprobs{};    // 0: those of the chosen tokens alone
+    bool after_sampling = false;                  // of those that the samplers left
     std::shared_ptr<PromptLogprobs> of_prompt{};  // null: they are not told
     std::stop_token client{};
     std::vector<engine::Token> stop_tokens{};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include <plimsoll/base/error.hpp>
 #include "api/problem.hpp"
@@ -96,10 +97,22 @@ void TextJob::start() {
   meta_.cached_tokens = answers_->cached_at_first();
   meta_.prompts = shown_prompts();
   if (request_.shows_tokens) {
-    meta_.sampling = sampling_;
+    meta_.sampling = told_sampling();
     meta_.adapter_scales = scales;
   }
   meta_.answers_per_prompt = static_cast<std::size_t>(request_.n);
+}
+
+// Ends that are ignored are biases there, as llama-server tells them.
+engine::SamplingParams TextJob::told_sampling() {
+  engine::SamplingParams told = sampling_;
+  if (!told.ignore_eos) return told;
+  const engine::Vocab vocab = answers_->model().vocabulary()->vocab();
+  for (Token token = 0; token < vocab.n_tokens(); ++token) {
+    if (vocab.is_end_of_generation(token))
+      told.logit_bias.push_back({.token = token, .bias = -std::numeric_limits<float>::infinity()});
+  }
+  return told;
 }
 
 std::vector<api::ReadPrompt> TextJob::shown_prompts() {
@@ -245,6 +258,7 @@ TextAnswer::Asked TextJob::asked_of(std::size_t choice) {
           .generation = std::move(generation),
           .form = std::move(form),
           .top_logprobs = request_.top_logprobs,
+          .after_sampling = request_.after_sampling,
           .of_prompt = of_prompt(choice / answers_per_prompt()),
           .client = stop_,
           .stop_tokens = request_.stop_tokens,

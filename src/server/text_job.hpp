@@ -63,6 +63,7 @@ class TextJob {
   void limit_thoughts(engine::SamplingParams& sampling) const;
   [[nodiscard]] std::int32_t most_tokens(const std::vector<engine::Token>& prompt) const;
   [[nodiscard]] ResponseStream::Form form_of_answer() const;
+  [[nodiscard]] engine::SamplingParams told_sampling();
   [[nodiscard]] std::vector<api::ReadPrompt> shown_prompts();
   void note_end(const TextAnswer& answer);
   [[nodiscard]] TextAnswer::Asked asked_of(std::size_t choice);

@@ -211,6 +211,7 @@ std::string to_text(const run::GenerationParams& params) {
                   {"averages", params.answer_so_far.averages},
                   {"read_ahead", params.read_ahead ? Json(*params.read_ahead) : Json(nullptr)},
                   {"likeliest", params.likeliest ? Json(*params.likeliest) : Json(nullptr)},
+                  {"likeliest_after_sampling", params.likeliest_after_sampling},
                   {"prompt_likeliest", params.prompt_likeliest ? Json(*params.prompt_likeliest) : Json(nullptr)},
                   {"progress", bool(params.prompt_progress)},
                   {"prompt_decoded", bool(params.prompt_decoded)},
@@ -237,6 +238,7 @@ GenerationRequest generation_request_from(const std::string& text) {
   params.answer_so_far.averages = json.at("averages").get<std::vector<float>>();
   if (!json.at("read_ahead").is_null()) params.read_ahead = json.at("read_ahead").get<std::size_t>();
   if (!json.at("likeliest").is_null()) params.likeliest = json.at("likeliest").get<std::size_t>();
+  params.likeliest_after_sampling = json.at("likeliest_after_sampling");
   if (!json.at("prompt_likeliest").is_null()) params.prompt_likeliest = json.at("prompt_likeliest").get<std::size_t>();
   request.tells_progress = json.at("progress");
   request.tells_prompt_decoded = json.at("prompt_decoded");

@@ -302,17 +302,6 @@ TEST(ChatCompletionsTest, ALastMessageOfTheModelsIsGoneOnWith) {
                  [&] { return read(R"(, "add_generation_prompt": true, "continue_final_message": true)"); });
 }
 
-// llama-server refuses it, too: nobody can say where the second one begins in the prompt.
-TEST(ChatCompletionsTest, AnAnswerGoesOnWithOneMessage) {
-  const auto read = [](const std::string& more) {
-    return chat(read_chat_completion(Json::parse(R"({"messages": [{"role": "user", "content": "a"},
-        {"role": "assistant", "content": "b"}, {"role": "assistant", "content": "c"}])" +
-                                                 more + "}")));
-  };
-  expect_problem("messages", "two messages of the assistant's", [&] { return read(""); });
-  EXPECT_FALSE(read(R"(, "add_generation_prompt": true)").goes_on);
-}
-
 TEST(ChatCompletionsTest, TheFormBeforeThereWereTools) {
   const Asked asked = read_chat_completion(Json::parse(R"({"functions": [{"name": "weather", "parameters": {}}],
     "function_call": {"name": "weather"}, "messages": [{"role": "user", "content": "a"},
@@ -351,19 +340,6 @@ TEST(ChatCompletionsTest, Stream) {
   out += asked.writer->end_of_choice({.choice = 0, .finish = Finish::tool_calls});
   out += asked.writer->end_of_choice({.choice = 1, .finish = Finish::length});
   expect_golden("api/golden/chat_completion.sse", test::without_version(out += asked.writer->end(kUsage)));
-}
-
-// A client of llama-server's takes the times of the first chunk for those of a token.
-TEST(ChatCompletionsTest, TheFirstDeltaHasTheRoleAndNothingElse) {
-  const Asked asked = read_chat_completion(request());
-  std::string out = asked.writer->begin(kMeta);
-  out += asked.writer->piece({.text = "a", .timings = Timings{.predicted = 1}});
-  const std::vector<Json> all = test::events(out);
-  ASSERT_EQ(all.size(), 2U);
-  EXPECT_EQ(all[0]["choices"][0]["delta"].dump(), R"({"role":"assistant","content":null})");
-  EXPECT_FALSE(all[0].contains("timings"));
-  EXPECT_TRUE(all[1].contains("timings"));
-  EXPECT_TRUE(all[0]["system_fingerprint"].get<std::string>().starts_with("b"));
 }
 
 // Pieces of several choices come in between each other.

@@ -18,7 +18,10 @@ TEST(EmbeddingRequestTest, EveryFormOfInput) {
   EXPECT_EQ(read(R"({"input": [1, 2]})").inputs.size(), 1U);
   EXPECT_EQ(read(R"({"input": ["a", [1, 2], "c"]})").inputs.size(), 3U);
   expect_problem("input", "must be a string", [] { return read(R"({"input": []})"); });
-  expect_problem("input[1]", "must be a string", [] { return read(R"({"input": ["a", 1]})"); });
+  const RawPrompt mixed = MixedPrompt{{.tokens = {1}}, {.text = "a"}, {.tokens = {2}}};
+  EXPECT_EQ(read(R"({"input": [1, "a", 2]})").inputs, std::vector{mixed});
+  EXPECT_EQ(read(R"({"input": [[3], [1, "a", 2]]})").inputs.back(), mixed);
+  expect_problem("input[1]", "must be a string", [] { return read(R"({"input": ["a", {}]})"); });
   expect_problem("encoding_format", "must be 'float'",
                  [] { return read(R"({"input": "a", "encoding_format": "hex"})"); });
   expect_problem("dimensions", "whole number", [] { return read(R"({"input": "a", "dimensions": 0})"); });

@@ -134,6 +134,22 @@ TEST(LlamaCompletionTest, WholeOfOnePromptIsAnObject) {
                              "top_logprobs": [{"id": 9, "token": "b", "bytes": [98], "logprob": -0.5}]}])"));
 }
 
+TEST(LlamaCompletionTest, ProbabilitiesBehindTheSamplers) {
+  const TokenLogprob token{.text = "a", .logprob = 0, .top = {{.text = "a", .logprob = 0, .id = 7}}, .id = 7};
+  const Json wanted = Json::parse(R"([{"id": 7, "token": "a", "bytes": [97], "prob": 1.0,
+                       "top_probs": [{"id": 7, "token": "a", "bytes": [97], "prob": 1.0}]}])");
+  const Answer answer{.meta = heading(), .choices = {{.text = "a", .logprobs = {token}}}};
+  const Asked asked = ask("\"Day\"", R"(, "n_probs": 1, "post_sampling_probs": true)");
+  EXPECT_TRUE(asked.request.after_sampling);
+  EXPECT_EQ(asked.writer->whole(answer)["completion_probabilities"], wanted);
+  const auto of_openai = [&](const Asked& one) { return one.writer->whole(answer)["choices"][0]["logprobs"]; };
+  EXPECT_EQ(of_openai(read_completion(Json::parse(R"({"prompt": "a", "logprobs": 1, "post_sampling_probs": true})"))),
+            Json({{"content", wanted}}));
+  EXPECT_EQ(of_openai(read_chat_completion(Json::parse(R"({"messages": [{"role": "user", "content": "a"}],
+                "logprobs": true, "post_sampling_probs": true})"))),
+            Json({{"content", wanted}}));
+}
+
 TEST(LlamaCompletionTest, SettingsAreThoseThatTheAnswerIsMadeWith) {
   const Asked asked = ask("\"Day\"", R"(, "n_predict": 3, "grammar": "root ::= [a-z]")");
   ResponseMeta meta = heading();
@@ -148,6 +164,15 @@ TEST(LlamaCompletionTest, SettingsAreThoseThatTheAnswerIsMadeWith) {
   EXPECT_EQ(settings["max_tokens"], 2);
   EXPECT_EQ(settings["lora"], Json::parse(R"([{"id": 0, "scale": 0.5}, {"id": 1, "scale": 0.0}])"));
   EXPECT_EQ(settings["grammar"], "root ::= [a-z]");
+}
+
+TEST(LlamaCompletionTest, SettingsNameTheBiasesAsLlamaServerDoes) {
+  const Asked asked = ask("\"Day\"", R"(, "logit_bias": [[5, -1], [6, false]], "timings_per_token": true)");
+  ResponseMeta meta = heading();
+  meta.sampling = asked.request.sampling;
+  const Json settings = asked.writer->whole({.meta = meta, .choices = {{.text = "a"}}})["generation_settings"];
+  EXPECT_EQ(settings["logit_bias"], Json::parse(R"([{"bias": -1.0, "token": 5}, {"bias": null, "token": 6}])"));
+  EXPECT_EQ(settings["timings_per_token"], true);
 }
 
 TEST(LlamaCompletionTest, OnlyTheFieldsThatWereAskedFor) {
@@ -182,7 +207,9 @@ TEST(RankRequestTest, TextsAreAskedAboutAsABareList) {
 
 TEST(LlamaEmbeddingTest, ContentAndAnswer) {
   EXPECT_EQ(read_llama_embedding(Json::parse(R"({"content": ["a", "b"]})")).inputs.size(), 2U);
-  EXPECT_EQ(llama_embedding_answer({{0.5F}}), Json::parse(R"([{"index": 0, "embedding": [[0.5]]}])"));
+  EXPECT_EQ(llama_embedding_answer({{0.5F}}, 1), Json::parse(R"([{"index": 0, "embedding": [[0.5]]}])"));
+  EXPECT_EQ(llama_embedding_answer({{0.5F, 1, 2, 3}}, 2),
+            Json::parse(R"([{"index": 0, "embedding": [[0.5, 1.0], [2.0, 3.0]]}])"));
 }
 
 }  // namespace

@@ -47,6 +47,8 @@ REQUESTS = [
     ("post", "/infill", {"model": "gaps", "input_prefix": "Day 1. ", "input_suffix": " Day 2.", "n_predict": 4}, 200),
     ("post", "/infill", {"model": "mate-chat", "input_prefix": "Day 1. ", "input_suffix": " Day 2."}, 501),
     ("post", "/embedding", {"content": "a"}, 200),
+    ("post", "/embeddings", {"input": "a"}, 200),
+    ("post", "/embeddings", {"input": "a", "model": "vectors"}, 200),
     ("post", "/slots/{id}", {"filename": "talk.bin"}, 200, "/slots/0?action=save"),
     ("post", "/slots/{id}", {"filename": "talk.bin"}, 200, "/slots/0?action=restore"),
     ("post", "/slots/{id}", None, 200, "/slots/0?action=erase"),

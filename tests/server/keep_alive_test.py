@@ -195,8 +195,13 @@ class KeepAlive(unittest.TestCase):
         events = [data for _, data in server.events("/completion", body)]
         told = [event["prompt_progress"] for event in events if "prompt_progress" in event]
         self.assertGreater(len(told), 1)
+        self.assertEqual((told[0]["cache"], told[0]["processed"]), (0, 0))
         self.assertEqual(told[-1]["processed"], told[-1]["total"])
-        self.assertEqual([one["processed"] for one in told], sorted(one["processed"] for one in told))
+        self.assertEqual([one["processed"] for one in told], sorted({one["processed"] for one in told}))
+        again = [data["prompt_progress"] for _, data in server.events("/completion", body) if "prompt_progress" in data]
+        self.assertGreater(again[0]["cache"], 0)
+        self.assertEqual(again[0]["processed"], again[0]["cache"])
+        self.assertEqual({one["cache"] for one in again}, {again[0]["cache"]})
         self.assertTrue(all("timings" in event for event in events if event["content"]))
 
 

@@ -67,6 +67,29 @@ class LlamaServer(ServedCase):
         self.assertEqual(sum(len(e["tokens"]) for e in events), 8)
         self.assertEqual(events[-1]["stop_type"], "limit")
 
+    def test_ends_that_are_ignored_are_biases(self):
+        told = self.complete("Day 1.", ignore_eos=True)["generation_settings"]["logit_bias"]
+        self.assertTrue(told)
+        self.assertEqual({one["bias"] for one in told}, {None})
+        self.assertEqual(self.complete("Day 1.")["generation_settings"]["logit_bias"], [])
+
+    def test_probabilities_behind_the_samplers(self):
+        """Of the three that top_k leaves; and of a greedy choice, which leaves one."""
+        asked = {"n_probs": 5, "post_sampling_probs": True}
+        for one in self.complete("Day 1.", temperature=1, top_k=3, top_p=1, min_p=0, **asked)["completion_probabilities"]:
+            self.assertEqual(len(one["top_probs"]), 3)
+            self.assertAlmostEqual(sum(other["prob"] for other in one["top_probs"]), 1, places=4)
+            self.assertIn((one["id"], one["prob"]), [(other["id"], other["prob"]) for other in one["top_probs"]])
+        for one in self.complete("Day 1.", **asked)["completion_probabilities"]:
+            self.assertEqual(([other["id"] for other in one["top_probs"]], one["prob"]), ([one["id"]], 1))
+
+    def test_a_verbose_answer_tells_its_prompt(self):
+        asked = {"messages": [{"role": "user", "content": "Who is it?"}], "max_tokens": 2}
+        told = self.server.post("/v1/chat/completions", {**asked, "verbose": True})[1]["__verbose"]
+        self.assertIn("Who is it?", told["prompt"])
+        self.assertEqual(told["generation_settings"]["n_predict"], 2)
+        self.assertNotIn("__verbose", self.server.post("/v1/chat/completions", asked)[1])
+
     def test_every_form_of_a_prompt(self):
         text = self.complete("Day 1.")["content"]
         tokens = self.server.post("/tokenize", {"content": "Day 1.", "add_special": True})[1]["tokens"]
@@ -153,6 +176,34 @@ class LlamaServerEmbeds(ServedCase):
         self.assertEqual(answer[0]["index"], 0)
         openai = self.server.post("/v1/embeddings", {"input": "Day 1."})[1]["data"][0]["embedding"]
         self.assertEqual(answer[0]["embedding"], [openai])
+        self.assertEqual(self.server.post("/embeddings", {"input": "Day 1."})[1], answer)
+        self.assertEqual(self.server.post("/embeddings", {"input": "Day 1.", "model": "any"})[1]["data"][0]["embedding"], openai)
+
+    def test_texts_and_tokens_mixed(self):
+        tokens = self.server.post("/tokenize", {"content": "Day 1.", "add_special": True})[1]["tokens"]
+        mixed = [tokens[0], self.server.post("/detokenize", {"tokens": tokens[1:]})[1]["content"]]
+        vectors = [one["embedding"] for one in self.server.post("/v1/embeddings", {"input": [tokens, mixed]})[1]["data"]]
+        self.assertEqual(len(vectors[0]), len(vectors[1]))
+        self.assertEqual(len(self.server.post("/v1/embeddings", {"input": mixed})[1]["data"]), 1)
+
+    def test_what_is_too_large_is_told_so(self):
+        status, answer = self.server.post("/v1/embeddings", {"input": "ship " * 3000})
+        self.assertEqual(status, 400)
+        self.assertRegex(answer["error"]["message"], r"is too large: it is \d+ tokens long")
+
+
+class LlamaServerEmbedsTokens(ServedCase):
+    arguments = ("-m", MATE, "--embeddings", "--pooling", "none", "-c", "256", *SMALL)
+
+    def test_a_vector_for_each_token(self):
+        tokens = self.server.post("/tokenize", {"content": "Day 1.", "add_special": True})[1]["tokens"]
+        for path in ("/embedding", "/embeddings"):
+            status, answer = self.server.post(path, {"input": ["Day 1.", tokens[:2]]})
+            self.assertEqual(status, 200, answer)
+            self.assertEqual([len(one["embedding"]) for one in answer], [len(tokens), 2])
+            self.assertEqual(len({len(row) for one in answer for row in one["embedding"]}), 1)
+        self.assertTrue(all(abs(sum(x * x for x in row) - 1) > 1e-3 for row in answer[0]["embedding"]))  # not made one long
+        self.assertEqual(self.server.post("/v1/embeddings", {"input": "Day 1."})[0], 400)
 
 
 class LlamaServerHides(ServedCase):

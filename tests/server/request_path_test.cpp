@@ -10,7 +10,7 @@ TEST(RequestPathTest, EverySpellingOfAPathIsTheSame) {
        {"/v1/chat/completions", "/chat/completions", "//v1//chat/completions/", "/v1/v1/chat/completions",
         "/api/v1/chat/completions", "/openai/v1/chat/completions", "/v1/v1/v1/chat/completions//"})
     EXPECT_EQ(usual_path("POST", path), "/v1/chat/completions") << path;
-  for (const char* path : {"responses", "embeddings", "rerank", "reranking", "messages", "messages/count_tokens",
+  for (const char* path : {"responses", "rerank", "reranking", "messages", "messages/count_tokens",
                            "responses/input_tokens", "chat/completions/input_tokens", "models"})
     EXPECT_EQ(usual_path("POST", "/" + std::string(path)), "/v1/" + std::string(path));
   // As of a proxy.
@@ -44,8 +44,8 @@ TEST(RequestPathTest, LmStudiosNewerApiIsItsOwn) {
 
 TEST(RequestPathTest, OthersStayAsTheyAre) {
   for (const char* path :
-       {"/", "/health", "/props", "/completion", "/completions", "/embedding", "/api/chat", "/api/tags", "/v1",
-        "/v1x/models", "/models/load", "/plimsoll/v1/models/a/load", "/apiv1/models", "/chat", "/modelsx"})
+       {"/", "/health", "/props", "/completion", "/completions", "/embedding", "/embeddings", "/api/chat", "/api/tags",
+        "/v1", "/v1x/models", "/models/load", "/plimsoll/v1/models/a/load", "/apiv1/models", "/chat", "/modelsx"})
     EXPECT_EQ(usual_path("POST", path), path);
   EXPECT_EQ(usual_path("GET", "/health/"), "/health");
   EXPECT_EQ(usual_path("GET", ""), "");

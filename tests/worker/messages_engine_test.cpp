@@ -69,6 +69,7 @@ TEST(MessagesTest, ParametersOfAGenerationComeBack) {
   params.overflow.strategy = run::ContextOverflow::stop;
   params.answer_so_far = {.tokens = 3, .averages = {9.25F}};
   params.likeliest = 4;
+  params.likeliest_after_sampling = true;
   params.prompt_likeliest = 5;
   params.prompt_decoded = [] {};
   const GenerationRequest back = generation_request_from(to_text(params));
@@ -80,6 +81,7 @@ TEST(MessagesTest, ParametersOfAGenerationComeBack) {
   EXPECT_EQ(back.params.answer_so_far.tokens, 3U);
   EXPECT_EQ(back.params.answer_so_far.averages, params.answer_so_far.averages);
   EXPECT_EQ(back.params.likeliest, 4U);
+  EXPECT_TRUE(back.params.likeliest_after_sampling);
   EXPECT_EQ(back.params.prompt_likeliest, 5U);
   EXPECT_TRUE(back.tells_prompt_decoded);
   EXPECT_FALSE(back.tells_progress);
