@@ -80,6 +80,8 @@ TaggedCall::Seen TaggedCall::push(char c) {
       return between(c);
     case Place::key:
       return in_key(c);
+    case Place::mark:
+      return in_mark(c);
     case Place::before_value:
       return read_tag(c, form_->value_begin, Place::value);
     case Place::value:
@@ -141,8 +143,22 @@ TaggedCall::Seen TaggedCall::in_key(char c) {
   if (!take_end(argument.key, form_->key_end)) return Seen::inside;
   const auto known = types_.of.find(argument.key);
   argument.types = known == types_.of.end() ? types_.others : known->second;
-  place_ = form_->value_begin.empty() ? Place::value : Place::before_value;
+  place_ = !form_->text_mark.empty() ? Place::mark : form_->value_begin.empty() ? Place::value : Place::before_value;
   return Seen::inside;
+}
+
+// What says that it is text is none of the other types that it might be.
+TaggedCall::Seen TaggedCall::in_mark(char c) {
+  tag_ += c;
+  const bool is_text = tag_ == form_->text_mark;
+  if (is_text || tag_ == form_->json_mark) {
+    tag_.clear();
+    place_ = Place::value;
+    grammar::TypeNames& types = arguments_.back().types;
+    if (is_text && may_be_text(types)) types = {"string"};
+    return Seen::inside;
+  }
+  return form_->text_mark.starts_with(tag_) || form_->json_mark.starts_with(tag_) ? Seen::inside : Seen::no_call;
 }
 
 // An end tag in a string of JSON is text.

@@ -29,12 +29,13 @@ class TaggedCall {
   [[nodiscard]] Json arguments() const;
 
  private:
-  enum class Place { before_name, name, behind_name, between, key, before_value, value };
+  enum class Place { before_name, name, behind_name, between, key, mark, before_value, value };
 
   Seen before_name(char c);
   Seen in_name(char c);
   Seen behind_name(char c);
   Seen in_key(char c);
+  Seen in_mark(char c);
   Seen in_value(char c);
   Seen between(char c);
   Seen read_tag(char c, std::string_view tag, Place behind);

@@ -94,6 +94,19 @@ class TaggedArguments {
 
   std::string value(const Json& of, const std::string& pointer, const std::string& name) {
     const TypeNames types = types_of_value(reader_, of, pointer);
+    return mark_of(types) + value_itself(of, types, pointer, name);
+  }
+
+  [[nodiscard]] std::string mark_of(const TypeNames& types) const {
+    if (form_.text_mark.empty()) return "";
+    const std::string text = gbnf_literal(form_.text_mark);
+    const std::string json = gbnf_literal(form_.json_mark);
+    if (types == TypeNames{"string"}) return text + " ";
+    return types.empty() || types.contains("string") ? fmt::format("({} | {}) ", text, json) : json + " ";
+  }
+
+  std::string value_itself(const Json& of, const TypeNames& types, const std::string& pointer,
+                           const std::string& name) {
     if (!types.empty() && !types.contains("string")) return ended(reader_.value(of, pointer, name));
     Json flat = true;
     try {
@@ -175,8 +188,9 @@ class TaggedArguments {
     const std::string key = fmt::format(R"({} [^{}\x01-\x1F{}]+ {})", gbnf_literal(form_.key_begin),
                                         gbnf_class_member(static_cast<unsigned char>(form_.key_end.front())),
                                         kNoCharacters, gbnf_literal(form_.key_end));
-    const std::string of_it =
-        has_patterns || additional_ == true ? any_text() : value(additional_, "#/additionalProperties", "v-more");
+    const std::string of_it = has_patterns || additional_ == true
+                                  ? mark_of({}) + any_text()
+                                  : value(additional_, "#/additionalProperties", "v-more");
     return rules_.add("more", fmt::format("({})*", argument(key, of_it)));
   }
 

@@ -24,6 +24,10 @@ struct TaggedForm {
   bool has_several = false;        // calls between `begin` and `close`
   bool values_have_lines = false;  // of their own: a line break before and behind a value is none of its
 
+  // Between a key and its value, which says of itself what it is. Empty: it does not.
+  std::string_view text_mark{};
+  std::string_view json_mark{};
+
   // What begins a call; the first one is `begin`.
   [[nodiscard]] std::vector<std::string_view> openings() const {
     if (name_begin.empty()) return {begin};
@@ -73,6 +77,19 @@ inline constexpr std::array kTaggedForms{
                .value_end = "</parameter>",
                .end = "</function>",
                .close = "</seed:tool_call>"},
+    TaggedForm{.form = ToolForm::dsml,
+               .begin = "<｜DSML｜function_calls>",
+               .name_begin = "<｜DSML｜invoke name=\"",
+               .name_end = "\">",
+               .key_begin = "<｜DSML｜parameter name=\"",
+               .key_end = "\"",
+               .value_begin = "",
+               .value_end = "</｜DSML｜parameter>",
+               .end = "</｜DSML｜invoke>",
+               .close = "</｜DSML｜function_calls>",
+               .has_several = true,
+               .text_mark = " string=\"true\">",
+               .json_mark = " string=\"false\">"},
 };
 
 // Null: the form is another.

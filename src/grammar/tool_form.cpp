@@ -33,6 +33,7 @@ constexpr std::array kSigns{
     TemplateSign{.form = ToolForm::granite, .words = {"<|tool_call|>"}},
     TemplateSign{.form = ToolForm::cohere, .words = {"<|START_ACTION|>", "tool_name"}},
     TemplateSign{.form = ToolForm::gigachat, .words = {"function call", "<|role_sep|>"}},
+    TemplateSign{.form = ToolForm::dsml, .words = {"｜DSML｜", "function_calls>", "string=\"true|false\""}},
     TemplateSign{.form = ToolForm::gemma, .words = {"<|tool_call>call:", "<tool_call|>", kGemmaQuote}},
     TemplateSign{.form = ToolForm::lfm, .words = {"<|tool_call_start|>["}},
     TemplateSign{.form = ToolForm::lfm, .words = {"List of tools: <|tool_list_start|>["}},

