@@ -100,7 +100,7 @@ void add_model_files(CLI::App& command, ModelOptions& o) {
       o.given["--model"].push_back(file);
     }
   };
-  command.add_option_function<std::vector<std::string>>("file", take, "Models' files (.gguf), as with --model");
+  command.add_option_function<std::vector<std::string>>("gguf", take, "Models' files (.gguf), as with --model");
 }
 
 void add_draft_options(CLI::App& command, DraftOptions& o) {

@@ -133,7 +133,7 @@ void add_tokenize(CLI::App& app, GlobalOptions& global, int& status) {
       throw Error(ErrorCode::usage, fmt::format("'{}' is no model's file (.gguf); --prompt gives a text", file));
     options->model = file;
   };
-  command->add_option_function<std::string>("file", take_file, "A model's file (.gguf), as with --model");
+  command->add_option_function<std::string>("gguf", take_file, "A model's file (.gguf), as with --model");
   command->add_option("-p,--prompt", options->prompt, "The text (none: all of stdin)");
   command->add_option("-f,--file", options->file, "File with the text")->excludes("--prompt");
   command->add_flag("--ids", options->ids, "Only the ids, like [1, 2, 3]");
