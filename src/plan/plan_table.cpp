@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/utf8.hpp"
 #include "plan/others.hpp"
 #include "plan/refusal.hpp"
 
@@ -21,7 +22,7 @@ std::string split_text(const engine::ModelParams& params) {
 std::string model_table(const ModelPlan& model) {
   const engine::ContextFacts& context = model.dry_run.context;
   std::string out =
-      fmt::format("{}  {}  ({})\n", model.name, model.dry_run.model.description, model.request.model.path);
+      fmt::format("{}  {}  ({})\n", model.name, model.dry_run.model.description, as_utf8(model.request.model.path));
   if (!model.weights_of.empty()) out += fmt::format("  with the weights of {}, which count there\n", model.weights_of);
   out += fmt::format(
       "  context {} tokens{}, batch {}, micro-batch {}, KV {}/{}, flash attention {}, {} layers on accelerators{}\n\n",

@@ -119,23 +119,22 @@ api::Json Server::Impl::embed_for_llama(const httplib::Request& request, const a
 }
 
 void Server::Impl::add_embedding_routes() {
-  const auto add = [this](const char* path, bool (*llamas)(const api::Json& body)) {
-    http->Post(path,
-               working([this, llamas](const httplib::Request& request, httplib::Response& response, Counted counted) {
-                 const api::Json body = api::parse_object(request.body);
-                 const bool is_llama = llamas(body);
-                 const api::EmbeddingRequest asked =
-                     is_llama ? api::read_llama_embedding(body) : api::read_embedding_request(body);
-                 put_patiently(request, response, std::move(counted),
-                               [this, asked, is_llama, &request](const std::shared_ptr<Peer>& client) {
-                                 return is_llama ? embed_for_llama(request, asked, client)
-                                                 : embed_for_openai(request, asked, client);
-                               });
-               }));
+  const auto embeds = [this](bool (*llamas)(const api::Json& body)) {
+    return working([this, llamas](const httplib::Request& request, httplib::Response& response, Counted counted) {
+      const api::Json body = api::parse_object(request.body);
+      const bool is_llama = llamas(body);
+      const api::EmbeddingRequest asked =
+          is_llama ? api::read_llama_embedding(body) : api::read_embedding_request(body);
+      put_patiently(request, response, std::move(counted),
+                    [this, asked, is_llama, &request](const std::shared_ptr<Peer>& client) {
+                      return is_llama ? embed_for_llama(request, asked, client)
+                                      : embed_for_openai(request, asked, client);
+                    });
+    });
   };
-  add("/v1/embeddings", [](const api::Json&) { return false; });
-  add("/embedding", [](const api::Json&) { return true; });
-  add("/embeddings", is_llamas);
+  http->Post("/v1/embeddings", embeds([](const api::Json&) { return false; }));
+  http->Post("/embedding", embeds([](const api::Json&) { return true; }));
+  http->Post("/embeddings", embeds(is_llamas));
   const auto ranks = working([this](const httplib::Request& request, httplib::Response& response, Counted counted) {
     const api::RankRequest asked = api::read_rank_request(api::parse_object(request.body));
     put_patiently(request, response, std::move(counted), [this, asked, &request](const std::shared_ptr<Peer>& client) {

@@ -363,8 +363,7 @@ class OddFileNames(unittest.TestCase):
                                  (["generate", "-m", missing, "-n", "1", *small], "n\ufffd.gguf' cannot be used"),
                                  (["generate", "-m", there, "--lora", missing, "-n", "1", *small], "n\ufffd.gguf"),
                                  (["generate", "-m", there, "--control-vector", missing, "-n", "1", *small], "n\ufffd.gguf"),
-                                 (["plan", os.path.join(self.folder, b"fl\xe4et.toml")], "fl\ufffdet.toml' cannot be read"),
-                                 (["plan", self.folder], "m\ufffddels' is a folder, not a fleet file")):
+                                 (["plan", os.path.join(self.folder, b"fl\xe4et.toml")], "fl\ufffdet.toml' cannot be read")):
             status, out, error = self.run_it(*arguments)
             self.assertNotEqual(status, 0)
             self.assertIn(words, error)
@@ -373,6 +372,9 @@ class OddFileNames(unittest.TestCase):
                 self.assertIn(words, json.loads(out)["message"])
         status, out, error = self.run_it("plan", "-m", there, "--json", *small)
         self.assertEqual((status, json.loads(out)["models"][0]["name"]), (0, "b\ufffdr"), error)
+        status, out, error = self.run_it("plan", self.folder, *small)
+        self.assertEqual(status, 0, error)
+        self.assertIn("m\ufffddels/b\ufffdr.gguf)", out)
 
 
 if __name__ == "__main__":
