@@ -53,7 +53,7 @@ class Plans(Cli):
         self.assertEqual([m["entries"] for m in alone], [m["entries"] for m in named if m["name"] == "bosun-log"])
         fleet = json.loads(self.run_it("plan", str(pathlib.Path(BOSUN).parent), *small)[0])
         self.assertEqual(sorted(m["name"] for m in fleet["models"]), ["bosun-log", "mate-chat"])
-        self.assertIn("there is no such file", self.run_it("plan", "nowhere.gguf", *small, status=USAGE)[1])
+        self.assertIn("there is no such file", self.run_it("plan", "nowhere.gguf", *small, status=UNUSABLE)[1])
 
     def test_metadata_can_be_overruled(self):
         base = ["plan", "-m", BOSUN, "-dev", "none", "-c", 0, "-t", 1]

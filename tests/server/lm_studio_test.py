@@ -2,6 +2,7 @@
 """LM Studio's own API. lm_studio_test.py PROGRAM [unittest arguments]"""
 import pathlib
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -64,6 +65,9 @@ class LmStudio(ServedCase):
         self.assertEqual({key: bosun[key] for key in ("type", "max_context_length", "format", "size_bytes")},
                          {"type": "llm", "max_context_length": 1024, "format": "gguf", "size_bytes": pathlib.Path(BOSUN).stat().st_size})
         self.assertEqual(self.ok("/api/v1/models/unload", {"instance_id": "bosun-log"}), {"instance_id": "bosun-log"})
+        end = time.monotonic() + 60  # the answer does not wait for the model to go
+        while self.listed()["bosun-log"]["loaded_instances"] and time.monotonic() < end:
+            time.sleep(0.02)
         self.assertEqual(self.listed()["bosun-log"]["loaded_instances"], [])
         _, headers, _ = self.server.request("POST", "/api/v1/models/load", {"model": "mate-chat", "context_length": 8192})
         self.assertEqual(headers["x-plimsoll-ignored"], "context_length")
