@@ -169,8 +169,10 @@ void add_reloads(Exposition& out, const host::ReloadCounts& reloads) {
   out.add({}, reloads.last_was_applied ? 1 : 0);
   out.family("plimsoll_fleet_last_reload_success_timestamp_seconds", "gauge",
              "When the fleet as it was read was taken over the last time.");
-  if (reloads.last_applied)
-    out.add({}, std::chrono::duration<double>(reloads.last_applied->time_since_epoch()).count());
+  if (reloads.last_applied) {
+    const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(reloads.last_applied->time_since_epoch());
+    out.add({}, static_cast<double>(since.count()) / 1000);
+  }
 }
 
 void add_rest(Exposition& out, const Sample& sample, const Counters& counters) {

@@ -29,7 +29,9 @@ TEST(CompletionsTest, EveryFormOfAPrompt) {
   EXPECT_EQ(prompts("\"\""), (std::vector<RawPrompt>{""}));
   EXPECT_EQ(prompts("[1, 2]"), (std::vector<RawPrompt>{Tokens{1, 2}}));
   EXPECT_EQ(prompts(R"(["a", [1]])"), (std::vector<RawPrompt>{"a", Tokens{1}}));
-  for (const char* wrong : {"[]", "1", "{}", "[1, \"a\"]"})
+  // As llama-server has it: one prompt of tokens and texts.
+  EXPECT_EQ(prompts("[1, \"a\"]").size(), 1U);
+  for (const char* wrong : {"[]", "1", "{}"})
     expect_problem("prompt", "'prompt'", [&] { return read_completion(request(wrong)); });
   expect_problem("prompt[1]", "must be a string or a list", [&] { return read_completion(request(R"(["a", {}])")); });
   expect_problem("prompt", "256 prompts at most",

@@ -151,7 +151,7 @@ TEST(ReasoningTest, InChatCompletions) {
   for (const Json& event : test::events(streamed(*asked.writer))) {
     const Json& delta = event["choices"][0]["delta"];
     thoughts += delta.value("reasoning_content", "");
-    text += delta.value("content", "");
+    if (delta.contains("content") && delta["content"].is_string()) text += delta["content"].get<std::string>();
   }
   EXPECT_EQ(thoughts, "Hm.");
   EXPECT_EQ(text, "Aye.");
