@@ -73,7 +73,7 @@ _plimsoll() {
     tokenize) words='-h --help -m --model -p --prompt -f --file --ids --no-bos --no-parse-special --show-count --detokenize
       --tokens --json' ;;
     serve)
-      words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --host-name --watch --no-dashboard
+      words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --host-name --watch --no-dashboard --no-slots --tags
         -a --alias --strict-fields --backlog --chat-template-kwargs --reasoning --reasoning-effort --reasoning-budget --time-to-live
         --log-format --max-body --max-prompt-tokens --max-answer-tokens --max-requests --max-queue --max-connections --cached-prompts --slot-save-path
         --max-wait --max-time --max-decode-time --isolate --time-slice --drain-time --sse-ping-interval --keep-alive-spaces --models-max --no-models-autoload --eviction --keep-in-host --yield-to-foreign --metrics-compat --embedding --reranking --pooling

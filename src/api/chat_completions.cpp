@@ -10,8 +10,8 @@
 #include "api/sse.hpp"
 #include "api/tool_calls.hpp"
 
+#include "api/openai_parts.hpp"
 #include "llama_writer.hpp"
-#include "openai_parts.hpp"
 #include "text_fields.hpp"
 
 namespace plimsoll::api {

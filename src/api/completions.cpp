@@ -7,8 +7,8 @@
 #include "api/dialect.hpp"
 #include "api/sse.hpp"
 
+#include "api/openai_parts.hpp"
 #include "llama_writer.hpp"
-#include "openai_parts.hpp"
 #include "text_fields.hpp"
 
 namespace plimsoll::api {

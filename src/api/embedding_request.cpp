@@ -10,7 +10,7 @@
 
 #include "api/problem.hpp"
 
-#include "openai_parts.hpp"
+#include "api/openai_parts.hpp"
 #include "text_fields.hpp"
 
 namespace plimsoll::api {

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <map>
 
-#include "openai_parts.hpp"
+#include "api/openai_parts.hpp"
 
 #include "api/answer_check.hpp"
 #include "api/llama_settings.hpp"

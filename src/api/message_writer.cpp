@@ -6,7 +6,7 @@
 #include "api/json_text.hpp"
 #include "api/sse.hpp"
 
-#include "openai_parts.hpp"
+#include "api/openai_parts.hpp"
 
 namespace plimsoll::api {
 namespace {

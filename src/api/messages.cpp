@@ -8,8 +8,8 @@
 #include "api/unknown_fields.hpp"
 
 #include "agent_header.hpp"
+#include "api/openai_parts.hpp"
 #include "message_writer.hpp"
-#include "openai_parts.hpp"
 #include "text_fields.hpp"
 
 namespace plimsoll::api {

@@ -7,8 +7,8 @@
 #include "api/json_text.hpp"
 #include "base/clock.hpp"
 
+#include "api/openai_parts.hpp"
 #include "ollama_fields.hpp"
-#include "openai_parts.hpp"
 
 namespace plimsoll::api {
 namespace {

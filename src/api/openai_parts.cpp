@@ -1,4 +1,4 @@
-#include "openai_parts.hpp"
+#include "api/openai_parts.hpp"
 
 #include <fmt/format.h>
 

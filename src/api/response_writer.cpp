@@ -10,7 +10,7 @@
 #include "api/answer_check.hpp"
 #include "api/sse.hpp"
 
-#include "openai_parts.hpp"
+#include "api/openai_parts.hpp"
 #include "tool_fields.hpp"
 
 namespace plimsoll::api {

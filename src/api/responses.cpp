@@ -6,7 +6,7 @@
 #include "api/dialect.hpp"
 #include "api/unknown_fields.hpp"
 
-#include "openai_parts.hpp"
+#include "api/openai_parts.hpp"
 #include "response_writer.hpp"
 #include "text_fields.hpp"
 
