@@ -289,6 +289,16 @@ bool Server::Impl::is_idle_within(std::chrono::seconds most) const {
   return true;
 }
 
+namespace {
+
+// The library's own wait has no end where a stop() comes between the end of listening and decommission().
+bool listens_before(const httplib::Server& library, const std::stop_token& over) {
+  while (!library.is_running() && !over.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return library.is_running();
+}
+
+}  // namespace
+
 void Server::serve(std::stop_token stop, const std::function<void()>& listening) {
   Impl& impl = *impl_;
   const std::jthread stop_watcher([&impl, stop](const std::stop_token& over) {
@@ -300,8 +310,8 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
     impl.ending = true;
     (void)impl.is_idle_within(impl.options.limits.draining);
     impl.disconnect_watcher.stop_all();
-    impl.http->library().wait_until_ready();  // it hears nothing before it listens, and would then listen for ever
-    impl.http->library().stop();
+    // It hears nothing before it listens, and would then listen for ever.
+    if (listens_before(impl.http->library(), over)) impl.http->library().stop();
     // Once more, since a request may be at work with its client first. What waits for nobody still has prompts to keep.
     while (!over.stop_requested() && !impl.is_idle_within(kMostToBreakOff)) {
       if (const std::size_t processes = impl.host.end_processes(host::ProcessesToEnd::at_work); processes > 0)
@@ -309,9 +319,8 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
                   kMostToBreakOff.count(), processes);
     }
   });
-  const std::jthread readiness_notifier([&] {
-    impl.http->library().wait_until_ready();
-    if (listening && impl.http->library().is_running()) listening();
+  const std::jthread readiness_notifier([&](const std::stop_token& over) {
+    if (listens_before(impl.http->library(), over) && listening) listening();
   });
   const std::jthread getting_ready([&impl](const std::stop_token& over) {
     (void)contained("what reads vocabularies ahead", [&] { impl.get_ready(over); });
@@ -319,7 +328,6 @@ void Server::serve(std::stop_token stop, const std::function<void()>& listening)
     (void)contained("what reads vocabularies ahead", [&] { impl.get_ready_after_reloads(over); });
   });
   impl.http->library().listen_after_bind();
-  impl.http->library().decommission();  // ends the notifier where nothing ever listened
   try {
     impl.kept_prompts.save(impl.host, impl.prompts);
   } catch (const std::exception& error) {
