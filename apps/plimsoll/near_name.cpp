@@ -35,10 +35,10 @@ std::size_t wrong_letters(std::string_view written, std::string_view name) {
 
 std::string same_elsewhere(std::string_view written) {
   static constexpr std::pair<std::string_view, std::string_view> kElsewhere[]{
-      {"run", "chat"},       {"cli", "generate"},     {"complete", "generate"}, {"completion", "generate"},
-      {"server", "serve"},   {"start", "serve"},      {"show", "plan"},         {"info", "plan"},
-      {"estimate", "plan"},  {"fit", "plan"},         {"fit-params", "plan"},   {"ls", "ps"},
-      {"list", "ps"},        {"status", "ps"},        {"gpus", "devices"},      {"embedding", "embed"},
+      {"run", "chat"},         {"cli", "generate"},      {"complete", "generate"}, {"completion", "generate"},
+      {"server", "serve"},     {"start", "serve"},       {"show", "plan"},         {"info", "plan"},
+      {"estimate", "plan"},    {"fit", "plan"},          {"fit-params", "plan"},   {"ls", "ps"},
+      {"list", "ps"},          {"status", "ps"},         {"gpus", "devices"},      {"embedding", "embed"},
       {"warmup", "calibrate"}, {"warm-up", "calibrate"}, {"benchmark", "bench"}};
   const auto found = std::ranges::find(kElsewhere, written, [](const auto& pair) { return pair.first; });
   return found == std::end(kElsewhere) ? std::string{} : std::string(found->second);
