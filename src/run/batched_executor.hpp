@@ -33,8 +33,8 @@ class BatchedExecutor {
   // not wait for a batch that is being decoded.
   [[nodiscard]] std::size_t cells_used() const noexcept;
 
-  // Decodes one batch of what waits, at most n_batch tokens, and one micro-batch where it can be stopped or where a
-  // Generation wants its next token: first whoever waits with few, then equal shares of the long prompts, so that
+  // Decodes one batch of what waits, at most n_batch tokens, and one micro-batch where it can be stopped, where a
+  // Generation wants its next token or where layers have a window: first whoever waits with few, then equal shares of the long prompts, so that
   // nobody stands still behind a long one. Nothing waiting: ok. Whatever the answer, every conversation keeps what was
   // decoded, and the rest waits: no_kv_slot  nothing was decoded; free something and call again; aborted     `stop` was
   // requested; within one micro-batch; out_of_memory, failed  where the memory cannot be trusted any more (recurrent

@@ -89,6 +89,11 @@ std::vector<SequenceSchedule::Share> SequenceSchedule::shares(std::size_t most) 
     most -= std::min(most, count);
     rows -= std::min<std::size_t>(rows, sequence->all_logits ? count : 1);
   }
+  if (takes_equal_parts()) {
+    const auto of_first = std::ranges::find(out, &first, &Share::sequence);
+    const std::size_t count = of_first == out.end() ? out.front().count : of_first->count;
+    std::erase_if(out, [&](const Share& share) { return share.count != count; });
+  }
   // The engine computes sequences with streams of their own together only as far as their numbers follow one another.
   std::ranges::sort(out, {}, [](const Share& share) { return share.sequence->id; });
   return out;
@@ -241,12 +246,22 @@ void SequenceSchedule::broke_off(const std::exception_ptr& failure) noexcept {
   for (const auto& sequence : sequences_) end_continuation(*sequence, DecodeStatus::failed, failure);
 }
 
-// One micro-batch where a stop may come, since that is how soon it can be honoured on a device; and where somebody
-// generates, so that the time between two tokens stays even while a long prompt arrives.
+// Where layers have a window, the engine looks for the cells of all micro-batches of a batch beforehand, forgets then
+// what lies behind the windows of the last one, and does not take that back: the first ones would miss it.
+bool SequenceSchedule::has_window() const { return instance_.model()->facts().n_swa > 0; }
+
+// The engine makes several micro-batches of what does not have equal parts where a model is hybrid.
+bool SequenceSchedule::takes_equal_parts() const {
+  return has_window() && instance_.model()->facts().is_hybrid && instance_.context().facts().kv_unified;
+}
+
+// One micro-batch where a stop may come, since that is how soon it can be honoured on a device; where somebody
+// generates, so that the time between two tokens stays even while a long prompt arrives; and where layers have a
+// window.
 std::size_t SequenceSchedule::largest_batch(const std::stop_token& stop) const {
   const engine::ContextFacts& facts = instance_.context().facts();
   const bool small =
-      stop.stop_possible() || std::ranges::any_of(sequences_, [](const auto& sequence) {
+      stop.stop_possible() || has_window() || std::ranges::any_of(sequences_, [](const auto& sequence) {
         if (sequence->continuation == nullptr || sequence->waiting() == 0) return false;
         return sequence->waiting() == 1 || sequence->all_logits || sequence->continuation->stop().stop_possible();
       });

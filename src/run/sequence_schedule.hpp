@@ -130,6 +130,8 @@ class SequenceSchedule final : public DecodeLoop::Source {
   [[nodiscard]] bool window_reaches(const Sequence& sequence, std::size_t size) const;
 
   [[nodiscard]] std::vector<std::shared_ptr<Sequence>> with_continuation() const;
+  [[nodiscard]] bool has_window() const;
+  [[nodiscard]] bool takes_equal_parts() const;  // of the sequences of a batch
   [[nodiscard]] std::size_t largest_batch(const std::stop_token& stop) const;
   [[nodiscard]] engine::DecodeStatus decode(std::vector<Share>& shares, const std::stop_token& stop);
   [[nodiscard]] std::stop_token stop_of_batch() const;
