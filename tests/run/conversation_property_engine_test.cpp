@@ -207,23 +207,28 @@ TEST_P(ConversationPropertyTest, OneThatIsReplacedLeavesTheOtherWhole) {
   const auto instance = test::ready(accounting, request_for(model, unified));
   test::FreshEvaluation fresh(*instance);
   BatchedExecutor executor(*instance);
+  const auto infer = [&] { ASSERT_EQ(executor.infer(), engine::DecodeStatus::ok); };
+  const auto tokens = test::some_tokens(48);
+  // `before`, `after`: tokens of the one that is replaced; `decoded`: both are in memory then, else after one batch.
+  const auto replace_beside = [&](std::size_t before, std::size_t after, bool decoded) {
+    SCOPED_TRACE(testing::Message() << before << " tokens, then " << after << (decoded ? ", decoded" : ""));
+    Conversation replaced = executor.create();
+    Conversation other = executor.create();
+    const auto others = test::some_tokens(after, 77);
+    replaced.prompt(test::some_tokens(before, 7));
+    other.prompt(std::span(tokens).first(36));
+    infer();
+    while (decoded && (replaced.requires_inference() || other.requires_inference())) infer();
+    (void)replaced.replace(others);
+    other.prompt(std::span(tokens).subspan(36));
+    while (replaced.requires_inference() || other.requires_inference()) infer();
+    EXPECT_LE(test::largest_difference(other.logits(), fresh.logits(tokens)), test::kLogitTolerance);
+    EXPECT_LE(test::largest_difference(replaced.logits(), fresh.logits(others)), test::kLogitTolerance);
+  };
   for (std::size_t before = 16; before < 36; before += 4) {
-    for (std::size_t after = 9; after <= 25; after += 8) {
-      Conversation replaced = executor.create();
-      Conversation other = executor.create();
-      const auto tokens = test::some_tokens(48);
-      const auto others = test::some_tokens(after, 77);
-      replaced.prompt(test::some_tokens(before, 7));
-      other.prompt(std::span(tokens).first(36));
-      ASSERT_EQ(executor.infer(), engine::DecodeStatus::ok);
-      (void)replaced.replace(others);
-      other.prompt(std::span(tokens).subspan(36));
-      while (replaced.requires_inference() || other.requires_inference())
-        ASSERT_EQ(executor.infer(), engine::DecodeStatus::ok);
-      EXPECT_LE(test::largest_difference(other.logits(), fresh.logits(tokens)), test::kLogitTolerance)
-          << before << after;
-      EXPECT_LE(test::largest_difference(replaced.logits(), fresh.logits(others)), test::kLogitTolerance)
-          << before << after;
+    for (std::size_t after = 9; after <= 25; after += 4) {
+      replace_beside(before, after, false);
+      replace_beside(before, after, true);
     }
   }
 }
