@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include <plimsoll/base/error.hpp>
 
 namespace plimsoll::engine {
@@ -27,5 +29,13 @@ Media Media::from_samples(std::span<const float> samples) {
 bool Media::is_audio() const { return mtmd_bitmap_is_audio(bitmap_.get()); }
 std::uint32_t Media::width() const { return mtmd_bitmap_get_nx(bitmap_.get()); }
 std::uint32_t Media::height() const { return mtmd_bitmap_get_ny(bitmap_.get()); }
+
+PromptChunk PromptChunk::of_tokens(std::vector<llama_token> tokens) {
+  PromptChunk out;
+  out.tokens_ = std::move(tokens);
+  out.n_tokens_ = out.tokens_.size();
+  out.n_positions_ = static_cast<llama_pos>(out.n_tokens_);
+  return out;
+}
 
 }  // namespace plimsoll::engine

@@ -39,6 +39,8 @@ enum class ChunkKind { text, image, audio };
 // A shared, immutable value.
 class PromptChunk {
  public:
+  // Text whose tokens somebody has chosen; no tokens are none.
+  [[nodiscard]] static PromptChunk of_tokens(std::vector<llama_token> tokens);
   [[nodiscard]] ChunkKind kind() const noexcept { return kind_; }
   [[nodiscard]] const std::vector<llama_token>& tokens() const noexcept { return tokens_; }  // of text; else none
   // Cells of the cache that it takes: one for each token, or for each vector that stands for a part of the picture.

@@ -94,6 +94,12 @@ ProjectorNeeds projector_needs(const ProjectorParams& params, const ModelParams&
           .sees_all_at_once = usage.use_non_causal};
 }
 
+ProjectorSenses projector_senses(const ProjectorParams& params) {
+  const EngineLogListener heard;
+  const mtmd_caps can = check_file(params);
+  return {.sees = can.inp_vision, .hears = can.inp_audio};
+}
+
 std::unique_ptr<Projector> Projector::load(std::shared_ptr<Model> model, const ProjectorParams& params,
                                            Progress progress, std::stop_token stop) {
   validate(params);
@@ -138,11 +144,23 @@ Media Projector::media_from_file(const std::filesystem::path& path) const {
   }
 }
 
+namespace {
+
+// The engine gives what it cannot decode to ffprobe and ffmpeg of the PATH, as a video. Nobody asked for programs to be
+// run on what may come from anybody: there are none where it looks.
+mtmd_helper_init_opt without_programs() {
+  mtmd_helper_init_opt options = mtmd_helper_init_opt_default();
+  options.video_params.ffmpeg_bin_dir = "/dev/null";
+  return options;
+}
+
+}  // namespace
+
 Media Projector::media_from_bytes(std::span<const std::uint8_t> file) const {
   const EngineLogListener heard;
   if (file.empty()) throw Error(ErrorCode::usage, "an empty file is neither a picture nor a sound");
   const mtmd_helper_bitmap_wrapper read =
-      mtmd_helper_bitmap_init_from_buf(context_, file.data(), file.size(), false, mtmd_helper_init_opt_default());
+      mtmd_helper_bitmap_init_from_buf(context_, file.data(), file.size(), false, without_programs());
   if (read.video_ctx != nullptr) {
     mtmd_helper_video_free(read.video_ctx);
     if (read.bitmap != nullptr) mtmd_bitmap_free(read.bitmap);

@@ -40,6 +40,13 @@ struct ProjectorNeeds {
 };
 [[nodiscard]] ProjectorNeeds projector_needs(const ProjectorParams& params, const ModelParams& model);
 
+struct ProjectorSenses {
+  bool sees = false;
+  bool hears = false;
+};
+// What the file says of itself; nothing is loaded. Throws Error{model_unusable}.
+[[nodiscard]] ProjectorSenses projector_senses(const ProjectorParams& params);
+
 // Keeps its model alive. One thread at a time, except where a function says more. Encoding has nothing to do with a
 // context: the vectors come back to the host.
 class Projector {

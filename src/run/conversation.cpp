@@ -42,6 +42,9 @@ void Conversation::prompt(std::string_view text, std::span<const engine::Media> 
 void Conversation::prompt_embeddings(std::span<const float> vectors) { local().prompt_embeddings(vectors); }
 void Conversation::prompt_all_logits(std::span<const Token> tokens) { local().prompt_all_logits(tokens); }
 std::size_t Conversation::replace(std::span<const Token> tokens) { return sequence_->replace(tokens); }
+std::size_t Conversation::replace(std::span<const engine::PromptChunk> chunks, std::size_t same) {
+  return local().replace(chunks, same);
+}
 
 engine::DecodeStatus Conversation::infer(std::stop_token stop, const std::function<void(std::size_t)>& progress) {
   return local().infer(std::move(stop), progress);

@@ -64,6 +64,11 @@ class Conversation {
   // token is decoded (again), so that logits come of it. Answers how many need not be decoded. Throws as prompt() does.
   std::size_t replace(std::span<const engine::Token> tokens);
 
+  // The same of a prompt in pieces, media among them: see prompt(text, media). Vectors cannot be compared: the caller
+  // says how many of the cells at the beginning are those of this prompt. Of a medium that is not whole among them, and
+  // of one that the prompt ends with, nothing stays.
+  std::size_t replace(std::span<const engine::PromptChunk> chunks, std::size_t same);
+
   // Decodes until nothing of this conversation waits; others that wait move on, too. After each batch, on the decode
   // loop's thread, `progress` hears how many still wait. Answers as BatchedExecutor::infer(), at the first not ok.
   [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop = {},

@@ -56,6 +56,10 @@ void LocalSequence::prompt(std::string_view text, std::span<const engine::Media>
   });
 }
 
+std::size_t LocalSequence::replace(std::span<const engine::PromptChunk> chunks, std::size_t same) {
+  return schedule_->on_loop([&] { return schedule_->replace_with_chunks(*sequence_, chunks, same); });
+}
+
 void LocalSequence::prompt_embeddings(std::span<const float> vectors) {
   const SequenceSchedule::Lock lock(schedule_->mutex());
   require_none_for_all_logits(*sequence_);

@@ -58,6 +58,7 @@ class LocalSequence final : public HeldSequence {
 
   // What only this process can do.
   void prompt(std::string_view text, std::span<const engine::Media> media);
+  [[nodiscard]] std::size_t replace(std::span<const engine::PromptChunk> chunks, std::size_t same);
   void prompt_embeddings(std::span<const float> vectors);
   void prompt_all_logits(std::span<const engine::Token> tokens);
   [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop, const std::function<void(std::size_t)>& progress);

@@ -84,6 +84,9 @@ class SequenceSchedule final : public DecodeLoop::Source {
   void set_adapter_scales(Sequence& sequence, std::span<const float> scales);
   // A prompt in pieces, media among them, which are encoded here. All of it, or nothing where something is thrown.
   void append_chunks(Sequence& sequence, std::span<const engine::PromptChunk> chunks);
+  // It consists of these pieces then: see Conversation::replace(). Answers how many cells are in memory.
+  [[nodiscard]] std::size_t replace_with_chunks(Sequence& sequence, std::span<const engine::PromptChunk> chunks,
+                                                std::size_t same);
   // Keeps the first `size` tokens; all that cannot stay in memory waits again.
   void truncate(Sequence& sequence, std::size_t size);
   // The same where that makes nothing wait again; else all of it stays.
