@@ -203,7 +203,7 @@ bool is_role(const std::string& role) {
   return std::ranges::contains(kRoles, role) || role == "document" || role.starts_with("document ");
 }
 
-engine::ChatMessage read_message_of(const Json& json, const std::string& path) {
+engine::ChatMessage read_message_of(const Json& json, const std::string& path, MediaList& media) {
   Fields fields(json, path);
   engine::ChatMessage message;
   message.role = fields.need_text("role");
@@ -212,7 +212,8 @@ engine::ChatMessage read_message_of(const Json& json, const std::string& path) {
     fields.fail("role", fmt::format("is '{}'; it must be system, developer, user, assistant or tool", message.role));
   const bool of_a_tool = message.role == "tool" || message.role == "function";
   if (const Json* content = fields.find("content"))
-    message.content = read_content(*content, fields.path_of("content"), of_a_tool);
+    message.content =
+        read_content(*content, fields.path_of("content"), message.role == "assistant" ? nullptr : &media, of_a_tool);
   if (const Json* calls = fields.find("tool_calls"); calls != nullptr && *calls != Json::array())
     message.extra["tool_calls"] = calls_for_template(*calls, fields.path_of("tool_calls"));
   if (const Json* call = fields.find("function_call"); call != nullptr && message.role == "assistant")
@@ -220,7 +221,10 @@ engine::ChatMessage read_message_of(const Json& json, const std::string& path) {
   if (const auto name = fields.text("name")) message.extra["name"] = *name;
   if (of_a_tool) read_tool_message(fields, message);
   if (const auto thoughts = read_thoughts(fields)) message.extra["reasoning_content"] = *thoughts;
-  fields.refuse("images", "only text is understood here");
+  if (const Json* images = fields.find("images"); images != nullptr && message.role == "user" && !images->empty())
+    message.content.insert(0, read_media_texts(*images, fields.path_of("images"), media));  // Ollama's
+  else
+    fields.refuse("images", "pictures stand in what the user says", Json::array());
   // What earlier answers carry, and clients send back.
   fields.ignore({"refusal", "audio", "annotations", "id", "timestamp", "metadata", "sender", "model", "usage", "phase",
                  "stop_reason", "finish_reason", "cache_control", "prefix", "provider_specific_fields", "tool_name",
@@ -241,19 +245,19 @@ std::string joined_parts(const Json& parts) {
   std::string out;
   for (const Json& part : parts) {
     if (!out.empty()) out += "\n\n";
-    out += read_content(Json::array({part}), "messages[].content");
+    out += read_content(Json::array({part}), "messages[].content", nullptr);
   }
   return out;
 }
 
 bool is_the_models(const engine::ChatMessage& message) { return message.role == "assistant"; }
 
-ChatPrompt read_messages(Fields& fields) {
+ChatPrompt read_messages(Fields& fields, MediaList& media) {
   ChatPrompt chat;
   const Json& messages = fields.need("messages");
   if (!messages.is_array() || messages.empty()) fields.fail("messages", "must be a list of at least one message");
   for (std::size_t i = 0; i < messages.size(); ++i)
-    chat.messages.push_back(read_message_of(messages[i], fmt::format("messages[{}]", i)));
+    chat.messages.push_back(read_message_of(messages[i], fmt::format("messages[{}]", i), media));
   read_going_on(fields, chat);
   const std::size_t count = chat.messages.size();
   if (chat.goes_on && count > 1 && is_the_models(chat.messages[count - 2]))
@@ -272,7 +276,7 @@ Asked read_chat_completion(const Json& body) {
   TextRequest& request = asked.request;
   ChatForm form;
   request.model = fields.text("model").value_or("");
-  ChatPrompt chat = read_messages(fields);
+  ChatPrompt chat = read_messages(fields, request.media);
   read_tools_and_choice(fields, chat);
   form.one_call = read_functions(fields, chat);
   form.thoughts = read_thinking(fields, request, chat);

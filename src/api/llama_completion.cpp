@@ -13,13 +13,36 @@ namespace {
 
 bool is_token(const Json& json) { return json.is_number_integer(); }
 
+// What stands for a medium in a text of llama-server's clients.
+constexpr std::string_view kMarker = "<__media__>";
+
+// {"prompt_string": "a text", "multimodal_data": [a file as base64 for each of the markers in it]}.
+std::string read_prompt_with_media(Fields& fields, MediaList& media) {
+  const std::string text = fields.need_text("prompt_string");
+  const Json* data = fields.find("multimodal_data");
+  if (data == nullptr || data->empty()) return text;
+  if (!data->is_array()) fields.fail("multimodal_data", "must be a list of files as base64");
+  std::string out;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < data->size(); ++i) {
+    const std::size_t marker = text.find(kMarker, at);
+    if (marker == std::string::npos)
+      fields.fail("multimodal_data", fmt::format("has {} files, and the text has {} markers ({})", data->size(), i, kMarker));
+    out += text.substr(at, marker - at);
+    out += read_media_texts(Json::array({(*data)[i]}), fmt::format("{}[{}]", fields.path_of("multimodal_data"), i), media);
+    at = marker + kMarker.size();
+  }
+  if (text.find(kMarker, at) != std::string::npos)
+    fields.fail("multimodal_data", fmt::format("has {} files, and the text has more markers ({})", data->size(), kMarker));
+  return out + text.substr(at);
+}
+
 // A text, token ids, both in one list, or {"prompt_string": "a text"}.
-RawPrompt read_one(const Json& given, const std::string& path) {
+RawPrompt read_one(const Json& given, const std::string& path, MediaList& media) {
   if (given.is_string()) return given.get<std::string>();
   if (given.is_object()) {
     Fields fields(given, path);
-    fields.refuse("multimodal_data", "this server's models read text", Json::array());
-    return fields.need_text("prompt_string");
+    return read_prompt_with_media(fields, media);
   }
   if (!given.is_array() || given.empty())
     throw bad_request(fmt::format("'{}' must be a text, or a list of texts and token ids", path)).at(path);
@@ -28,13 +51,15 @@ RawPrompt read_one(const Json& given, const std::string& path) {
 }
 
 // A list that has a token id in it is one prompt; any other list is one of prompts.
-std::vector<RawPrompt> read_prompts(const Json& given, LlamaForm& form) {
-  if (!given.is_array() || std::ranges::any_of(given, is_token)) return {read_one(given, "prompt")};
+std::vector<RawPrompt> read_prompts(const Json& given, LlamaForm& form, MediaList& media) {
+  if (!given.is_array() || std::ranges::any_of(given, is_token)) return {read_one(given, "prompt", media)};
   if (given.empty() || given.size() > kMostPrompts)
     throw bad_request(fmt::format("'prompt' must hold 1 to {} prompts", kMostPrompts)).at("prompt");
   form.is_list = given.size() > 1;
   std::vector<RawPrompt> out;
-  for (std::size_t i = 0; i < given.size(); ++i) out.push_back(read_one(given[i], fmt::format("prompt[{}]", i)));
+  for (std::size_t i = 0; i < given.size(); ++i) out.push_back(read_one(given[i], fmt::format("prompt[{}]", i), media));
+  if (out.size() > 1 && !media.empty())
+    throw bad_request("'prompt' is a list, and a prompt with pictures or sounds stands alone").at("prompt");
   return out;
 }
 
@@ -87,7 +112,7 @@ Asked read_llama_completion(const Json& body) {
   Fields fields(body);
   Asked asked;
   LlamaForm form;
-  asked.request.prompt = read_prompts(fields.need("prompt"), form);
+  asked.request.prompt = read_prompts(fields.need("prompt"), form, asked.request.media);
   return read_common(fields, std::move(asked), std::move(form));
 }
 

@@ -15,7 +15,7 @@
 namespace plimsoll::api {
 namespace {
 
-std::string read_text_blocks(const Json& content, const std::string& path);
+std::string read_text_blocks(const Json& content, const std::string& path, MediaList* media = nullptr);
 
 // {"type": "document", "title", "source": {"type": "text", "data"}} and search results, which hold text.
 std::string text_of_document(Fields& block, const std::string& path) {
@@ -30,8 +30,8 @@ std::string text_of_document(Fields& block, const std::string& path) {
   return stand_in("document", path);
 }
 
-// Text alone: "system", and what a tool gave back.
-std::string read_text_blocks(const Json& content, const std::string& path) {
+// Of "system", documents, and what a tool gave back. Without a list, text alone.
+std::string read_text_blocks(const Json& content, const std::string& path, MediaList* media) {
   if (content.is_string()) return content.get<std::string>();
   if (!content.is_array()) throw bad_request(fmt::format("'{}' must be a string or a list of blocks", path)).at(path);
   std::string text;
@@ -42,7 +42,7 @@ std::string read_text_blocks(const Json& content, const std::string& path) {
     if (type == "document" || type == "search_result") {
       text += text_of_document(block, at);
     } else if (type != "text") {
-      text += stand_in(type, at);
+      text += read_medium_of_a_tool(block, type, at, media);
       continue;
     } else {
       text += block.need_text("text");
@@ -56,7 +56,7 @@ std::string read_text_blocks(const Json& content, const std::string& path) {
 // Turns of the original to messages as templates know them: a turn with results becomes several.
 class TurnReader {
  public:
-  explicit TurnReader(std::vector<engine::ChatMessage>& messages) : messages_(messages) {}
+  TurnReader(std::vector<engine::ChatMessage>& messages, MediaList& media) : messages_(messages), media_(media) {}
 
   void read(const Json& json, const std::string& path) {
     Fields turn(json, path);
@@ -91,7 +91,7 @@ class TurnReader {
     else if (type == "document" || type == "search_result")
       add_text(text_of_document(block, path));
     else if (type == "image")
-      block.fail("type", "is 'image'; only text is understood here");
+      add_picture(block, path);
     else
       return UnknownFields::met(fmt::format("{}.type={}", path, type), "it is not understood here");
     block.pass_over_unknown();
@@ -116,6 +116,11 @@ class TurnReader {
     content += text;
   }
 
+  void add_picture(Fields& block, const std::string& path) {
+    if (role_ != "user") block.fail("type", "is 'image'; only text is understood here: pictures stand in what the user says");
+    add_text(read_medium(block, "image", path, media_));
+  }
+
   void add_call(Fields& block) {
     const Json* given = block.find("input");
     Json input = given == nullptr ? Json::object() : *given;  // of a call without arguments
@@ -129,7 +134,7 @@ class TurnReader {
 
   void add_result(Fields& block) {
     const Json* content = block.find("content");
-    std::string text = content == nullptr ? "" : read_text_blocks(*content, block.path_of("content"));
+    std::string text = content == nullptr ? "" : read_text_blocks(*content, block.path_of("content"), &media_);
     if (block.flag("is_error").value_or(false)) text = "Error: " + text;
     messages_.push_back(
         {.role = "tool", .content = std::move(text), .extra = {{"tool_call_id", block.need_text("tool_use_id")}}});
@@ -140,6 +145,7 @@ class TurnReader {
   }
 
   std::vector<engine::ChatMessage>& messages_;
+  MediaList& media_;
   std::string role_;
 };
 
@@ -188,7 +194,7 @@ void read_choice(Fields& fields, ChatPrompt& chat) {
   choice.pass_over_unknown();
 }
 
-ChatPrompt read_messages_chat(Fields& fields) {
+ChatPrompt read_messages_chat(Fields& fields, MediaList& media) {
   ChatPrompt chat;
   if (const Json* system = fields.find("system")) {
     const std::string text = read_text_blocks(*system, "system");
@@ -196,7 +202,7 @@ ChatPrompt read_messages_chat(Fields& fields) {
   }
   const Json& messages = fields.need("messages");
   if (!messages.is_array() || messages.empty()) fields.fail("messages", "must be a list of at least one message");
-  TurnReader reader(chat.messages);
+  TurnReader reader(chat.messages, media);
   for (std::size_t i = 0; i < messages.size(); ++i) reader.read(messages[i], fmt::format("messages[{}]", i));
   if (chat.messages.empty()) fields.fail("messages", "hold nothing that is understood here");
   read_going_on(fields, chat);
@@ -234,7 +240,7 @@ Asked read_message(const Json& body) {
   if (!body.contains("max_tokens")) fields.fail("max_tokens", "is missing");
   (void)read_limits(fields, request, {"max_tokens"});
   if (request.most_tokens == 0) fields.fail("max_tokens", "must be a whole number from 1, or -1: no limit");
-  ChatPrompt chat = read_messages_chat(fields);
+  ChatPrompt chat = read_messages_chat(fields, request.media);
   read_sampling(fields, request);
   request.stop_strings = read_stop_strings(fields, {"stop_sequences", "stop"});
   read_output(fields, request, chat);

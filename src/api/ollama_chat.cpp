@@ -26,13 +26,25 @@ Json read_calls(const Json& calls, const std::string& path) {
   return out;
 }
 
-engine::ChatMessage read_message(const Json& json, const std::string& path) {
+// In front of the text, as Ollama has them.
+std::string read_images(Fields& fields, const Json& images, bool of_a_tool, MediaList& media) {
+  const std::string path = fields.path_of("images");
+  if (!of_a_tool) return read_media_texts(images, path, media);
+  try {
+    return read_media_texts(images, path, media, words_for("image"));
+  } catch (const Problem&) {
+    return stand_in("image", path);
+  }
+}
+
+engine::ChatMessage read_message(const Json& json, const std::string& path, MediaList& media) {
   Fields fields(json, path);
   engine::ChatMessage message;
   message.role = fields.need_text("role");
   const bool of_a_tool = message.role == "tool";
   if (const Json* content = fields.find("content"))
-    message.content = read_content(*content, fields.path_of("content"), of_a_tool);
+    message.content =
+        read_content(*content, fields.path_of("content"), message.role == "assistant" ? nullptr : &media, of_a_tool);
   if (const Json* calls = fields.find("tool_calls"); calls != nullptr && !calls->empty())
     message.extra["tool_calls"] = read_calls(*calls, fields.path_of("tool_calls"));
   if (const auto thoughts = fields.text("thinking"); thoughts && !thoughts->empty())
@@ -40,10 +52,13 @@ engine::ChatMessage read_message(const Json& json, const std::string& path) {
   if (const auto name = fields.text("tool_name")) message.extra["name"] = *name;
   if (const auto id = fields.text("tool_call_id")) message.extra["tool_call_id"] = *id;
   if (const auto name = fields.text("name")) message.extra["name"] = *name;
-  if (const Json* images = fields.find("images"); of_a_tool && images != nullptr && !images->empty())
-    message.content += stand_in("image", fields.path_of("images"));
-  else
-    fields.refuse("images", "this server's models read text", Json::array());
+  if (const Json* images = fields.find("images");
+      images != nullptr && !images->empty() && (of_a_tool || message.role == "user")) {
+    const std::string marks = read_images(fields, *images, of_a_tool, media);
+    message.content = of_a_tool ? message.content + marks : marks + message.content;
+  } else {
+    fields.refuse("images", "pictures stand in what the user says", Json::array());
+  }
   fields.pass_over_unknown();
   return message;
 }
@@ -57,12 +72,12 @@ Json with_types(const Json& tools) {
   return out;
 }
 
-ChatPrompt read_ollama_chat(Fields& fields) {
+ChatPrompt read_ollama_chat(Fields& fields, MediaList& media) {
   ChatPrompt chat;
   const Json* messages = fields.find("messages");
   if (messages != nullptr && !messages->is_array()) fields.fail("messages", "must be a list of messages");
   for (std::size_t i = 0; messages != nullptr && i < messages->size(); ++i)
-    chat.messages.push_back(read_message((*messages)[i], fmt::format("messages[{}]", i)));
+    chat.messages.push_back(read_message((*messages)[i], fmt::format("messages[{}]", i), media));
   if (!chat.messages.empty()) read_going_on(fields, chat);
   if (const Json* tools = fields.find("tools"); tools != nullptr && !tools->empty())
     chat.tools = read_tools(with_types(*tools), "tools");
@@ -80,7 +95,7 @@ Asked read_ollama_chat(const Json& body) {
   Fields fields(body);
   Asked asked;
   OllamaForm form{.chat = true};
-  asked.request.prompt = read_ollama_chat(fields);
+  asked.request.prompt = read_ollama_chat(fields, asked.request.media);
   asked.only_loads = std::get<ChatPrompt>(asked.request.prompt).messages.empty();
   const std::string model = fields.text("model").value_or("");
   read_ollama_common(fields, asked, form);

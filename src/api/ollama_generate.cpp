@@ -1,4 +1,5 @@
 // Ollama's /api/generate.
+#include "media_fields.hpp"
 #include "ollama_fields.hpp"
 
 namespace plimsoll::api {
@@ -25,12 +26,17 @@ Asked read_ollama_generate(const Json& body) {
   Fields fields(body);
   Asked asked;
   OllamaForm form{.chat = false};
-  const std::string prompt = fields.text("prompt").value_or("");
+  std::string prompt = fields.text("prompt").value_or("");
   const std::string suffix = fields.text("suffix").value_or("");
   const std::string system = fields.text("system").value_or("");
   const bool raw = fields.flag("raw").value_or(false);
   std::vector<engine::Token> context = read_context(fields);
-  fields.refuse("images", "this server's models read text", Json::array());
+  if (suffix.empty()) {
+    if (const Json* images = fields.find("images"))
+      prompt.insert(0, read_media_texts(*images, "images", asked.request.media));  // in front, as Ollama has them
+  } else {
+    fields.refuse("images", "a gap is filled with text", Json::array());
+  }
   if (!suffix.empty()) {
     asked.request.prompt = InfillPrompt{.prefix = prompt, .suffix = suffix};
   } else if (raw) {

@@ -16,7 +16,7 @@ namespace {
 // Items to messages as templates know them: an answer's text and its calls are one message there.
 class ItemReader {
  public:
-  explicit ItemReader(std::vector<engine::ChatMessage>& messages) : messages_(messages) {}
+  ItemReader(std::vector<engine::ChatMessage>& messages, MediaList& media) : messages_(messages), media_(media) {}
 
   void read(const Json& json, const std::string& path) {
     Fields item(json, path);
@@ -50,7 +50,8 @@ class ItemReader {
     if (message.role == "developer") message.role = "system";  // the newer name of the same
     if (message.role != "system" && message.role != "user" && message.role != "assistant")
       item.fail("role", fmt::format("is '{}'; it must be system, developer, user or assistant", message.role));
-    message.content = read_content(item.need("content"), item.path_of("content"));
+    message.content = read_content(item.need("content"), item.path_of("content"),
+                                   message.role == "assistant" ? nullptr : &media_);
     item.ignore({"phase"});
     if (message.role == "assistant") add_thoughts(message);
     messages_.push_back(std::move(message));
@@ -97,10 +98,10 @@ class ItemReader {
   }
 
   // Some tools give lists of objects that are no parts, or one: a model can read those as JSON.
-  [[nodiscard]] static std::string read_output(const Json& output, const std::string& path) {
+  [[nodiscard]] std::string read_output(const Json& output, const std::string& path) {
     const auto is_part = [](const Json& one) { return one.is_string() || (one.is_object() && one.contains("type")); };
     if (output.is_object() || (output.is_array() && !std::ranges::all_of(output, is_part))) return to_text(output);
-    return read_content(output, path, true);
+    return read_content(output, path, &media_, true);
   }
 
   void add_output(Fields& item) {
@@ -111,26 +112,27 @@ class ItemReader {
   }
 
   std::vector<engine::ChatMessage>& messages_;
+  MediaList& media_;
   std::string thoughts_{};
 };
 
-void read_input(Fields& fields, ChatPrompt& chat) {
+void read_input(Fields& fields, ChatPrompt& chat, MediaList& media) {
   const Json& input = fields.need("input");
   if (input.is_string()) {
     chat.messages.push_back({.role = "user", .content = input.get<std::string>()});
     return;
   }
   if (!input.is_array() || input.empty()) fields.fail("input", "must be a string or a list of at least one item");
-  ItemReader reader(chat.messages);
+  ItemReader reader(chat.messages, media);
   for (std::size_t i = 0; i < input.size(); ++i) reader.read(input[i], fmt::format("input[{}]", i));
   if (chat.messages.empty()) fields.fail("input", "holds nothing that is understood here");
 }
 
-ChatPrompt read_responses_chat(Fields& fields) {
+ChatPrompt read_responses_chat(Fields& fields, MediaList& media) {
   ChatPrompt chat;
   if (const auto instructions = fields.text("instructions"))
     chat.messages.push_back({.role = "system", .content = *instructions});
-  read_input(fields, chat);
+  read_input(fields, chat, media);
   read_going_on(fields, chat);
   read_tools_and_choice(fields, chat);
   return chat;
@@ -209,7 +211,7 @@ Asked read_response(const Json& body) {
   fields.pass_over("background", "the answer comes at once");
   fields.pass_over("truncation", "a conversation is taken as it is", "disabled");
   fields.pass_over("max_tool_calls", "no tools are run here");
-  ChatPrompt chat = read_responses_chat(fields);
+  ChatPrompt chat = read_responses_chat(fields, request.media);
   const bool tells_thoughts = read_thinking(fields, request, chat);
   request.prompt = std::move(chat);
   (void)read_limits(fields, request, {"max_output_tokens", "max_tokens"});

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <limits>
 #include <ranges>
@@ -42,13 +41,6 @@ std::optional<std::int32_t> read_most(Fields& fields, const char* key) {
   const auto given = fields.whole(key, kUntilFull, kMostTokens);
   if (!given) return is_null ? std::optional(-1) : std::nullopt;
   return static_cast<std::int32_t>(std::max<std::int64_t>(*given, -1));
-}
-
-// What only a model that sees or hears could take.
-bool is_no_text(const std::string& type) {
-  static constexpr std::array<const char*, 8> kTypes{"image_url", "input_image", "image", "input_audio",
-                                                     "audio_url", "video_url",   "file",  "input_file"};
-  return std::ranges::contains(kTypes, type);
 }
 
 }  // namespace
@@ -162,12 +154,22 @@ std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std
   return out;
 }
 
-std::string stand_in(const std::string& type, const std::string& path) {
-  UnknownFields::met(fmt::format("{}.type={}", path, type), "only text is understood here");
-  return fmt::format("[{} left out: this model reads text]", type);
+namespace {
+
+std::string mark_of(Fields& part, const std::string& type, const std::string& path, MediaList* media) {
+  if (!is_medium(type))
+    part.fail("type", fmt::format("is '{}'; text, pictures and sounds are understood here", type));
+  if (media == nullptr)
+    part.fail("type", fmt::format("is '{}'; only text is understood here: pictures stand in what the user says", type));
+  std::string mark = read_medium(part, type, path, *media);
+  part.ignore({"type"});
+  part.pass_over_unknown();
+  return mark;
 }
 
-std::string read_content(const Json& content, const std::string& path, bool of_a_tool) {
+}  // namespace
+
+std::string read_content(const Json& content, const std::string& path, MediaList* media, bool of_a_tool) {
   if (content.is_null()) return {};
   if (content.is_string()) return content.get<std::string>();
   if (!content.is_array()) throw bad_request(fmt::format("'{}' must be a string or a list of parts", path)).at(path);
@@ -180,11 +182,10 @@ std::string read_content(const Json& content, const std::string& path, bool of_a
     }
     Fields part(content[i], at);
     const std::string type = part.need_text("type");
-    if (is_no_text(type) && of_a_tool) {
-      text += stand_in(type, at);
+    if (is_no_text(type)) {
+      text += of_a_tool ? read_medium_of_a_tool(part, type, at, media) : mark_of(part, type, at, media);
       continue;
     }
-    if (is_no_text(type)) part.fail("type", fmt::format("is '{}'; only text is understood here", type));
     if (type != "text" && type != "input_text" && type != "output_text" && type != "refusal") {
       UnknownFields::met(fmt::format("{}.type={}", at, type), "only text is understood here");
       continue;

@@ -9,6 +9,7 @@
 #include "api/text_request.hpp"
 
 #include "form_fields.hpp"
+#include "media_fields.hpp"
 #include "thinking_fields.hpp"
 #include "tool_fields.hpp"
 
@@ -41,12 +42,11 @@ void read_slot(Fields& fields, TextRequest& request);
 // a token id in it is one prompt.
 [[nodiscard]] std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std::size_t most,
                                                           const char* what);
-// The text of a message: a string, or parts. Parts of other types are ignored and named; pictures, sounds and files are
-// refused, but in what a tool gave back: words stand for them there, in the middle of a history, where nobody can take
-// them out again.
-[[nodiscard]] std::string read_content(const Json& content, const std::string& path, bool of_a_tool = false);
-// Those words; the path is ignored and named.
-[[nodiscard]] std::string stand_in(const std::string& type, const std::string& path);
+// The text of a message: a string, or parts. Pictures and sounds become marks of the list, where there is one; else,
+// and files, they are refused, but in what a tool gave back (see read_medium_of_a_tool()). Parts of other types are
+// ignored and named.
+[[nodiscard]] std::string read_content(const Json& content, const std::string& path, MediaList* media,
+                                       bool of_a_tool = false);
 // add_generation_prompt and continue_final_message. Where neither is given, a last message of the model's own is gone
 // on with.
 void read_going_on(Fields& fields, ChatPrompt& chat);

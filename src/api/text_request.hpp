@@ -12,6 +12,7 @@
 #include "api/adapter_fields.hpp"
 #include "api/json_text.hpp"
 #include "api/keep_alive.hpp"
+#include "api/media_list.hpp"
 #include "engine/chat_template.hpp"
 
 namespace plimsoll::api {
@@ -68,6 +69,7 @@ struct TextBias {
 struct TextRequest {
   std::string model{};  // empty: the only one, or the first
   std::variant<ChatPrompt, std::vector<RawPrompt>, InfillPrompt> prompt{};
+  MediaList media{};                          // that the prompt has marks of: a chat, or one text
   std::int32_t n = 1;                         // answers to each prompt
   std::int32_t best_of = 1;                   // more than n: so many are made, and the n likeliest are given
   std::optional<std::int32_t> most_tokens{};  // of an answer; empty: until the context is full

@@ -79,7 +79,7 @@ TEST(ChatCompletionsTest, WhatIsRefusedIsNamed) {
     return [text] { return read_chat_completion({{"messages", Json::array({Json::parse(text)})}}); };
   };
   expect_problem("messages[0].role", "is 'captain'", message(R"({"role": "captain", "content": "x"})"));
-  expect_problem("messages[0].content[0].type", "only text is understood",
+  expect_problem("messages[0].content[0].image_url.url", "is missing",
                  message(R"({"role": "user", "content": [{"type": "image_url", "image_url": {}}]})"));
   const UnknownFields strict(UnknownRule::refuse);
   expect_problem("messages[0].x", "unknown field", message(R"({"role": "user", "content": "x", "x": 1})"));

@@ -41,7 +41,7 @@ TEST(LlamaCompletionTest, EveryFormOfAPrompt) {
   EXPECT_EQ(prompts(R"({"prompt_string": "a"})"), (std::vector<RawPrompt>{"a"}));
   for (const char* wrong : {"[]", "1"}) expect_problem("prompt", "prompt", [&] { return ask(wrong); });
   expect_problem("prompt", "'prompt' is missing", [] { return read_llama_completion(Json::object()); });
-  expect_problem("prompt.multimodal_data", "read text",
+  expect_problem("prompt.multimodal_data", "has 1 files, and the text has 0 markers",
                  [] { return ask(R"({"prompt_string": "a", "multimodal_data": ["b"]})"); });
 }
 

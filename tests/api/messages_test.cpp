@@ -133,7 +133,7 @@ TEST(MessagesTest, WhatIsRefusedIsNamed) {
     return [text] { return read_message({{"max_tokens", 1}, {"messages", Json::array({Json::parse(text)})}}); };
   };
   expect_problem("messages[0].role", "must be user or assistant", turn(R"({"role": "captain", "content": "x"})"));
-  expect_problem("messages[0].content[0].type", "is 'image'",
+  expect_problem("messages[0].content[0].source.type", "is missing",
                  turn(R"({"role": "user", "content": [{"type": "image", "source": {}}]})"));
   expect_problem("messages[0].content[0].input", "must be an object", turn(R"({"role": "assistant",
                           "content": [{"type": "tool_use", "id": "1", "name": "a", "input": 1}]})"));

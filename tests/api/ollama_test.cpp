@@ -159,11 +159,14 @@ TEST(OllamaTest, AToolMayBeAskedFor) {
   expect_problem("tool_choice", "no function", [&] { return choice(R"({"type": "function", "name": "sink"})"); });
 }
 
-TEST(OllamaTest, PicturesAreRefused) {
-  expect_problem("messages[0].images", "read text", [] {
+TEST(OllamaTest, WhatIsNoPictureIsRefused) {
+  expect_problem("messages[0].images[0]", "neither a picture nor a sound", [] {
     return read_ollama_chat(Json::parse(R"({"messages": [{"role": "user", "content": "a", "images": ["aGk="]}]})"));
   });
-  expect_problem("images", "read text", [] { return generate(R"(, "prompt": "a", "images": ["aGk="])"); });
+  expect_problem("images[0]", "neither a picture nor a sound",
+                 [] { return generate(R"(, "prompt": "a", "images": ["aGk="])"); });
+  expect_problem("images", "filled with text",
+                 [] { return generate(R"(, "prompt": "a", "suffix": "b", "images": ["aGk="])"); });
 }
 
 TEST(OllamaTest, WordsStandForPicturesThatAToolGave) {

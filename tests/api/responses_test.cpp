@@ -78,7 +78,7 @@ TEST(ResponsesTest, WhatIsRefusedIsNamed) {
   expect_problem("input[0].type", "not (or no more) kept", item(R"({"type": "item_reference", "id": "x"})"));
   expect_problem("input", "nothing that is understood", item(R"({"type": "computer_call"})"));
   expect_problem("input[0].role", "is 'tool'", item(R"({"role": "tool", "content": "x"})"));
-  expect_problem("input[0].content[0].type", "only text",
+  expect_problem("input[0].content[0].image_url", "is missing",
                  item(R"({"role": "user", "content": [{"type": "input_image"}]})"));
   expect_problem("input[0].call_id", "is missing", item(R"({"type": "function_call", "name": "a", "arguments": ""})"));
   const UnknownFields strict(UnknownRule::refuse);

@@ -25,12 +25,18 @@ def tool(**more):
     return {"type": "function", "function": {"name": "steer", **more}}
 
 
+# The first ten bytes of a GIF, which say how large it is.
+PICTURE = "data:image/gif;base64,R0lGODlhAgADAA=="
+
 # Of a model with a context of 8192: (path, body, words of the refusal).
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
 REFUSED = [
     (CHAT, {"messages": [{"role": "captain", "content": "x"}]}, "role"),
     (CHAT, {"messages": QUESTION, "max_tokens": -5}, "'max_tokens' must be"),
-    (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]}, "only text"),
+    (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]}, "without base64"),
+    (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a/b.png"}}]}]}, "nothing is fetched"),
+    (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": PICTURE}}]}]}, "--mmproj"),
+    ("/completion", {"prompt": {"prompt_string": "<__media__>", "multimodal_data": [PICTURE]}}, "--mmproj"),
     (CHAT, {"messages": [{"role": "user", "content": "ship " * 9000}]}, "maximum context length is 8192 tokens (a sequence of 'mate-chat' holds them)"),
     (CHAT, {"messages": QUESTION, "logit_bias": {"7": 101}}, "'logit_bias' must hold numbers"),
     (CHAT, {"messages": QUESTION, "stop": ["x"] * 65}, "64 strings"),

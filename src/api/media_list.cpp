@@ -1,0 +1,69 @@
+#include "api/media_list.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <random>
+
+#include "api/problem.hpp"
+
+namespace plimsoll::api {
+namespace {
+
+[[noreturn]] void refuse(const Medium& medium, const std::string& sentence) {
+  throw bad_request(fmt::format("'{}' {}", medium.path, sentence)).at(medium.path);
+}
+
+constexpr const char* kRead = "PNG, JPEG, BMP and GIF are read here, and of sounds WAV without compression and FLAC";
+
+void require_readable(const Medium& medium) {
+  using Kind = engine::MediaFile::Kind;
+  const engine::MediaFile& file = medium.facts;
+  if (file.kind == Kind::unknown && file.format.empty())
+    refuse(medium, fmt::format("is neither a picture nor a sound of a known kind; {}", kRead));
+  if (!file.is_read) refuse(medium, fmt::format("is of the kind {}; {}", file.format, kRead));
+  if (file.kind == Kind::sound) {
+    if (file.seconds <= 0)
+      refuse(medium, fmt::format("is a damaged {} file, or one that does not say how long it is", file.format));
+    if (file.seconds > kMostSeconds)
+      refuse(medium, fmt::format("is a sound of {:.0f} s; {:.0f} s are read at most", file.seconds, kMostSeconds));
+    return;
+  }
+  if (file.pixels() == 0) refuse(medium, fmt::format("is a damaged {} file", file.format));
+  if (file.pixels() > kMostPixels)
+    refuse(medium, fmt::format("is a picture of {} x {} pixels; {} million are read at most", file.width, file.height,
+                               kMostPixels / 1'000'000));
+}
+
+std::string random_mark() {
+  thread_local std::random_device source;
+  return fmt::format("medium_{:08x}{:08x}{:08x}{:08x}_", source(), source(), source(), source());
+}
+
+}  // namespace
+
+std::string MediaList::add(Medium medium) {
+  if (all_.size() >= kMostMedia) refuse(medium, fmt::format("is one too many: a request has {} at most", kMostMedia));
+  medium.facts =
+      engine::look_at_media_file({reinterpret_cast<const std::uint8_t*>(medium.file.data()), medium.file.size()});
+  require_readable(medium);
+  if (mark_.empty()) mark_ = random_mark();
+  all_.push_back(std::move(medium));
+  return fmt::format("{}{}_", mark_, all_.size() - 1);
+}
+
+std::vector<MediaList::Place> MediaList::places_in(std::string_view text) const {
+  std::vector<Place> out;
+  if (mark_.empty()) return out;
+  for (std::size_t at = text.find(mark_); at != std::string_view::npos; at = text.find(mark_, at + 1)) {
+    Place place{.begin = at};
+    const char* const last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data() + at + mark_.size(), last, place.medium);
+    if (error != std::errc{} || end == last || *end != '_' || place.medium >= all_.size()) continue;
+    place.end = static_cast<std::size_t>(end - text.data()) + 1;
+    out.push_back(place);
+  }
+  return out;
+}
+
+}  // namespace plimsoll::api
