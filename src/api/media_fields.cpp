@@ -87,6 +87,7 @@ std::string read_as(Fields& part, const std::string& type, const std::string& pa
                     std::string instead) {
   const std::string text = file_text(part, type);
   std::string mark = read_medium_text(text, path, media, std::move(instead));
+  media.all().back().type = type;
   part.ignore({"detail", "cache_control", "file_id", "uuid", "id", "status"});
   return mark;
 }
@@ -132,7 +133,7 @@ std::string read_medium_text(const std::string& text, const std::string& path, M
   const std::string_view whole = text;
   std::optional<std::string> file = from_base64(whole.starts_with(kData) ? inside_of(whole, path) : whole);
   if (!file) throw bad_request(fmt::format("'{}' is not base64", path)).at(path);
-  return media.add({.file = std::move(*file), .path = path, .instead = std::move(instead)});
+  return media.add({.file = std::move(*file), .path = path, .type = "image", .instead = std::move(instead)});
 }
 
 std::string read_media_texts(const Json& list, const std::string& path, MediaList& media, const std::string& instead) {

@@ -12,6 +12,7 @@ namespace plimsoll::api {
 struct Medium {
   std::string file{};  // its bytes, as they came
   std::string path{};  // where it stands: "messages[0].content[1]"
+  std::string type{};  // of its part: "image_url"
   engine::MediaFile facts{};
   std::string instead{};     // a tool gave it: words that may stand for it; empty: there are none
   bool is_left_out = false;  // they do

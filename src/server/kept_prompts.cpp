@@ -65,6 +65,7 @@ std::optional<Bytes> KeptPrompts::save_one(host::Host& host, const PromptCache::
     saved->memory = {};
     saved->decoded = 0;
   }
+  if (saved->decoded == 0 && !saved->is_text()) return std::nullopt;  // its pictures could not be decoded again
   const Bytes tokens{saved->tokens.size() * (sizeof(engine::Token) + sizeof(engine::Position)) + 4096};
   if (saved->size() + tokens > left) return std::nullopt;
   run::write_archive(folder_ / file, *saved);

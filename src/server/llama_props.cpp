@@ -11,6 +11,7 @@
 
 #include "asked_model.hpp"
 #include "infill_prompt.hpp"
+#include "media_prompt.hpp"
 #include "preset.hpp"
 
 namespace plimsoll::server {
@@ -78,13 +79,15 @@ std::size_t context_of(const NamedModel& named, const plan::ModelPlan& plan) {
 Json llama_props(const ServerContext& server, const NamedModel& named, const PromptReader* reader) {
   const host::ModelStatus status = status_of(server.host, named.model->request.name);
   const plan::ModelPlan plan = plan_of(server.host, status.name);
+  const MediaSenses senses = senses_of(*named.model, plan);
   Json props{{"default_generation_settings",
               {{"params", default_settings(server, named, plan, reader)}, {"n_ctx", context_of(named, plan)}}},
              {"total_slots", status.slots},
              {"n_ctx", plan.dry_run.context.n_ctx},  // of all slots together
              {"model_alias", named.name()},
              {"model_path", file_name(plan.request.model.path)},
-             {"modalities", {{"vision", false}, {"audio", false}}},
+             {"modalities", {{"vision", senses.sees}, {"audio", senses.hears}}},
+             {"media_marker", "<__media__>"},  // of /completion
              {"endpoint_slots", true},
              {"endpoint_props", false},  // they are read here, not changed
              {"endpoint_metrics", true}};

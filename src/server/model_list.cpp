@@ -6,6 +6,7 @@
 #include "api/ollama_models.hpp"
 
 #include "asked_model.hpp"
+#include "media_prompt.hpp"
 #include "ollama_facts.hpp"
 
 namespace plimsoll::server {
@@ -14,10 +15,18 @@ using api::Json;
 
 namespace {
 
-const char* kind_of(const host::FleetModel& model) {
-  const dry_run::DryRunRequest& request = model.request.dry_run;
-  if (request.context.embeddings) return "embeddings";
-  return request.projector.path.empty() ? "llm" : "vlm";
+const char* kind_of(const host::FleetModel& model, const MediaSenses& senses) {
+  if (model.request.dry_run.context.embeddings) return "embeddings";
+  return senses.sees ? "vlm" : "llm";
+}
+
+// LM Studio's word, and llama-server's.
+Json capabilities_of(const plan::ModelPlan& plan, const MediaSenses& senses) {
+  Json out = Json::array();
+  if (plan.request.context.embeddings) return out;
+  out.push_back("tool_use");
+  if (senses.sees || senses.hears) out.push_back("multimodal");
+  return out;
 }
 
 // As llama-server's router says it.
@@ -42,6 +51,7 @@ Json openai_model(const host::FleetModel& model, const host::Preset* preset, con
   const engine::ContextFacts& context = plan.dry_run.context;
   const std::uint32_t length = usable_context(preset, plan);
   const bool is_loaded = host::is_resident(status.state);
+  const MediaSenses senses = senses_of(model, plan);
   Json json{{"id", preset != nullptr ? preset->name : model.request.name},
             {"object", "model"},
             {"created", 0},
@@ -50,7 +60,7 @@ Json openai_model(const host::FleetModel& model, const host::Preset* preset, con
             {"tags", model.tags},
             {"max_model_len", length},
             // What LM Studio's clients look for; some (Zed) read no list in which one of these is missing.
-            {"type", kind_of(model)},
+            {"type", kind_of(model, senses)},
             {"publisher", "plimsoll"},
             {"arch", plan.dry_run.model.architecture},
             {"compatibility_type", "gguf"},
@@ -58,7 +68,7 @@ Json openai_model(const host::FleetModel& model, const host::Preset* preset, con
             {"state", is_loaded ? "loaded" : "not-loaded"},
             {"max_context_length", length},
             {"status", llama_status(status)},
-            {"capabilities", plan.request.context.embeddings ? Json::array() : Json::array({"tool_use"})},
+            {"capabilities", capabilities_of(plan, senses)},
             {"meta",
              {{"state", host::to_string(status.state)},
               {"architecture", plan.dry_run.model.architecture},
@@ -121,7 +131,7 @@ Json lm_studio_model(const api::OllamaModel& model, const KnownModel& known, con
   out["max_context_length"] = usable_context(preset, known.plan);
   out["format"] = "gguf";
   if (!writes) return out;
-  out["capabilities"] = {{"vision", false}, {"trained_for_tool_use", true}};  // its routes take text
+  out["capabilities"] = {{"vision", senses_of(*known.model, known.plan).sees}, {"trained_for_tool_use", true}};
   out["description"] = nullptr;
   return out;
 }

@@ -14,6 +14,7 @@
 
 #include "asked_model.hpp"
 #include "infill_prompt.hpp"
+#include "media_prompt.hpp"
 
 namespace plimsoll::server {
 namespace {
@@ -83,12 +84,14 @@ bool thinks(const PromptReader& reader) {
   }
 }
 
-std::vector<std::string> capabilities(const plan::ModelPlan& plan, const PromptReader& reader) {
+std::vector<std::string> capabilities(const host::FleetModel& model, const plan::ModelPlan& plan,
+                                      const PromptReader& reader) {
   if (plan.request.context.embeddings) return {"embedding"};
   std::vector<std::string> out{"completion"};
   if (reader.facts().has_decoder) out.emplace_back("tools");
   if (fills_gaps(reader.vocab())) out.emplace_back("insert");
   if (thinks(reader)) out.emplace_back("thinking");
+  if (senses_of(model, plan).sees) out.emplace_back("vision");
   return out;
 }
 
@@ -141,7 +144,7 @@ api::OllamaShown ollama_shown(const host::Host& host, const NamedModel& named, c
   api::OllamaShown out{.model = ollama_model(host, plan),
                        .chat_template = own.empty() ? reader.template_source() : own,
                        .model_info = model_info(plan, reader),
-                       .capabilities = capabilities(plan, reader),
+                       .capabilities = capabilities(*named.model, plan, reader),
                        .context = reader.context().n_ctx_seq};
   if (named.preset != nullptr && named.preset->n_ctx > 0) out.context = std::min(out.context, named.preset->n_ctx);
   return out;

@@ -77,6 +77,7 @@ std::unique_ptr<PromptCache::Handle> PromptCache::take(const std::string& model,
                                                        const WantedPrompt& wanted) {
   Entry fresh{.id = 0, .model = model, .owner = owner, .scales = wanted.scales, .number = wanted.number, .tokens = {}};
   std::optional<host::ConversationId> like;
+  std::vector<engine::Token> like_tokens;
   std::optional<host::ConversationId> replaced;
   {
     const std::lock_guard lock(mutex_);
@@ -94,11 +95,12 @@ std::unique_ptr<PromptCache::Handle> PromptCache::take(const std::string& model,
       return std::make_unique<Handle>(*this, std::move(kept));
     }
     like = found.like;
+    if (like) like_tokens = std::ranges::find(idle_, *like, &Entry::id)->tokens;
     if (own != idle_.end()) replaced = take_out(own).id;
   }
   if (replaced) drop(*replaced);
   fresh.id = host_.new_conversation(model);
-  return std::make_unique<Handle>(*this, std::move(fresh), like);
+  return std::make_unique<Handle>(*this, std::move(fresh), like, std::move(like_tokens));
 }
 
 std::unique_ptr<PromptCache::Handle> PromptCache::take_recent(const std::string& model, const std::string& owner,

@@ -27,6 +27,9 @@ struct WantedPrompt {
   bool is_chat = true;
 };
 
+// Tokens are what conversations are found by. Where a picture's vector stands, they are the numbers of a MediaPrompt, or
+// -1, which is like nothing.
+//
 // Each model and owner has at most so many conversations; the longest unused ends first. Where the host's budget has no
 // capacity left for their tokens, the longest unused of all ends. The host keeps their memory: in the model's context
 // while a sequence is free, then swapped out to host memory, then to disk (host::SwapLimits). An owner never gets what
@@ -104,8 +107,9 @@ class PromptCache {
 // called.
 class PromptCache::Handle {
  public:
-  Handle(PromptCache& all, Entry kept, std::optional<host::ConversationId> like = std::nullopt)
-      : all_(all), kept_(std::move(kept)), like_(like) {}
+  Handle(PromptCache& all, Entry kept, std::optional<host::ConversationId> like = std::nullopt,
+         std::vector<engine::Token> like_tokens = {})
+      : all_(all), kept_(std::move(kept)), like_(like), like_tokens_(std::move(like_tokens)) {}
   ~Handle();
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
@@ -114,6 +118,7 @@ class PromptCache::Handle {
   [[nodiscard]] const std::vector<engine::Token>& tokens() const noexcept { return kept_.tokens; }  // when it was taken
   // Of a new one: an idle one that begins alike, and is left for who goes on with it; see host::Lease::resume().
   [[nodiscard]] std::optional<host::ConversationId> like() const noexcept { return like_; }
+  [[nodiscard]] const std::vector<engine::Token>& like_tokens() const noexcept { return like_tokens_; }  // of that one
   // Those that the conversation holds now. The first `prompt` of them were asked, the others answered; 0: nobody knows.
   void keep(std::vector<engine::Token> tokens, std::size_t prompt = 0);
   [[nodiscard]] std::size_t prompt() const noexcept { return kept_.prompt; }  // when it was taken
@@ -122,6 +127,7 @@ class PromptCache::Handle {
   PromptCache& all_;
   Entry kept_;
   std::optional<host::ConversationId> like_;
+  std::vector<engine::Token> like_tokens_;
   bool keep_ = false;
 };
 

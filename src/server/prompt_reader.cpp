@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include <plimsoll/base/error.hpp>
 #include "api/problem.hpp"
@@ -118,12 +119,18 @@ ReadPrompts PromptReader::read(const api::TextRequest& request, const std::strin
     if (chat->goes_on) out.gone_on_with = chat->messages.back().content;
     out.begins_in_a_thought =
         out.chat->reasoning && begins_in_a_thought(text.text, out.gone_on_with, *out.chat->reasoning);
-    out.prompts.push_back(tokens_behind(chat->before, text));
     require_tokens(chat->before);
-    if (out.prompts.back().empty())
+    if (has_media(request.media))
+      add_pieces(out, chat->before, text, request.media);
+    else
+      out.prompts.push_back(tokens_behind(chat->before, text));
+    if (out.prompts.back().empty() && out.pieces.empty())
       throw api::bad_request("the chat template makes an empty prompt of these messages").at("messages");
   } else if (const auto* gap = std::get_if<api::InfillPrompt>(&request.prompt)) {
     out.prompts.push_back(infill_prompt(vocab(), *gap, context_.n_ctx_seq, request.most_tokens));
+  } else if (has_media(request.media)) {
+    const auto& prompts = std::get<std::vector<api::RawPrompt>>(request.prompt);
+    add_pieces(out, {}, jinja::own_text(std::get<std::string>(prompts.front())), request.media);
   } else {
     for (const api::RawPrompt& prompt : std::get<std::vector<api::RawPrompt>>(request.prompt)) {
       out.prompts.push_back(std::visit([this](const auto& one) { return tokens_of(one); }, prompt));
@@ -134,6 +141,36 @@ ReadPrompts PromptReader::read(const api::TextRequest& request, const std::strin
     }
   }
   return out;
+}
+
+// What a template leaves out is not left out in silence.
+void PromptReader::add_pieces(ReadPrompts& out, std::vector<Token> before, const engine::PromptText& text,
+                              const api::MediaList& media) const {
+  std::vector<bool> is_there(media.all().size());
+  std::size_t at = 0;
+  bool is_first = true;
+  std::vector<Token>& text_tokens = out.prompts.emplace_back();
+  const auto add_text = [&](std::size_t end) {
+    engine::PromptText part;
+    part.append(text, at, end - at);
+    std::vector<Token> tokens = std::exchange(is_first, false) ? tokens_behind(std::move(before), part)
+                                                               : engine::prompt_tokens(*model_, part, false);
+    text_tokens.insert(text_tokens.end(), tokens.begin(), tokens.end());
+    if (!tokens.empty()) out.pieces.push_back({.tokens = std::move(tokens)});
+  };
+  for (const api::MediaList::Place& place : media.places_in(text.text)) {
+    add_text(place.begin);
+    out.pieces.push_back({.medium = place.medium});
+    is_there[place.medium] = true;
+    at = place.end;
+  }
+  add_text(text.text.size());
+  for (std::size_t i = 0; i < is_there.size(); ++i) {
+    const api::Medium& medium = media.all()[i];
+    if (!is_there[i] && !medium.is_left_out)
+      throw api::bad_request(fmt::format("the chat template of '{}' has no place for '{}'", name_, medium.path))
+          .at(medium.path);
+  }
 }
 
 std::vector<Token> PromptReader::tokens_of(const std::string& text) const {

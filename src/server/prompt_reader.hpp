@@ -16,6 +16,8 @@
 #include "engine/file_sampling.hpp"
 #include "host/lease.hpp"
 
+#include "media_prompt.hpp"
+
 namespace plimsoll::server {
 
 struct ModelTemplate {
@@ -29,6 +31,8 @@ struct ReadPrompts {
   std::shared_ptr<const ModelTemplate> chat{};  // of a chat; else null
   bool begins_in_a_thought = false;             // the answer does, since its template has begun one
   std::vector<std::vector<engine::Token>> prompts{};
+  // Of the only one, where pictures or sounds are in it: then `prompts` has the tokens of its text alone.
+  std::vector<PromptPiece> pieces{};
 };
 
 // Any thread: nothing of it changes. Holds its model.
@@ -78,6 +82,8 @@ class PromptReader {
   [[nodiscard]] std::vector<engine::Token> tokens_of(const api::MixedPrompt& parts) const;
   [[nodiscard]] std::vector<engine::Token> tokens_behind(std::vector<engine::Token> before,
                                                          const engine::PromptText& text) const;
+  void add_pieces(ReadPrompts& out, std::vector<engine::Token> before, const engine::PromptText& text,
+                  const api::MediaList& media) const;
 
   std::string name_;
   std::shared_ptr<const engine::Model> model_;

@@ -10,6 +10,7 @@
 #include "monitor/machine_report.hpp"
 #include "monitor/prometheus.hpp"
 
+#include "media_prompt.hpp"
 #include "model_list.hpp"
 #include "preset.hpp"
 #include "server_impl.hpp"
@@ -140,11 +141,17 @@ void Server::Impl::add_tokenizer_routes() {
                api::TextRequest asked = api::read_chat_completion(api::parse_object(request.body)).request;
                const NamedModel named = model_named(host.fleet(), asked.model);
                add_settings(options, *named.model, named.preset, asked);
+               if (!asked.media.empty()) {
+                 const std::string& model = named.model->request.name;
+                 require_senses(asked, senses_of(host, model), model);
+               }
                read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
                  const auto& chat = std::get<api::ChatPrompt>(asked.prompt);
                  const engine::PromptText prompt = reader.text_of(chat, named.chat_template(), stop);
-                 Json answer{{"prompt", prompt.text}};
-                 if (reader.vocab().present()) answer["tokens"] = engine::prompt_tokens(reader.model(), prompt);
+                 const auto marker = [](std::size_t) { return std::string("<__media__>"); };
+                 Json answer{{"prompt", asked.media.with_marks_replaced(prompt.text, marker)}};
+                 const bool is_text = !has_media(asked.media);
+                 if (is_text && reader.vocab().present()) answer["tokens"] = engine::prompt_tokens(reader.model(), prompt);
                  put(response, answer);
                });
              }));

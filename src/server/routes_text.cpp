@@ -9,6 +9,7 @@
 
 #include "answer_data.hpp"
 #include "keep_alive.hpp"
+#include "media_prompt.hpp"
 #include "preset.hpp"
 #include "server_impl.hpp"
 #include "stream_listener.hpp"
@@ -335,11 +336,24 @@ void Server::Impl::add_counting(const char* path, std::function<api::TextRequest
                api::TextRequest asked = read(body);
                const NamedModel model = model_named(host.fleet(), asked.model);
                add_settings(options, *model.model, model.preset, asked);
+               const std::string& name = model.model->request.name;
+               if (!asked.media.empty()) require_senses(asked, senses_of(host, name), name);
+               ReadPrompts prompts;
                read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
-                 const std::size_t tokens = reader.read(asked, model.chat_template(), stop).prompts.front().size();
-                 put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
+                 prompts = reader.read(asked, model.chat_template(), stop);
                });
+               const std::size_t tokens =
+                   prompts.pieces.empty() ? prompts.prompts.front().size() : count_with_media(request, asked, name, prompts);
+               put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
              }));
+}
+
+// Their vectors are counted by the projector, which is there once the model is loaded.
+std::size_t Server::Impl::count_with_media(const httplib::Request& request, const api::TextRequest& asked,
+                                           const std::string& model, const ReadPrompts& prompts) {
+  const auto watched = watch(request).watched;
+  const host::Lease lease = lease_of(host, model, options, watched->token());
+  return media_prompt(lease.instance().projector(), prompts.pieces, asked.media, {}, request_memory).tokens.size();
 }
 
 }  // namespace plimsoll::server

@@ -83,6 +83,8 @@ struct Server::Impl {
   void only_load(const httplib::Request& request, httplib::Response& response, const api::Asked& asked);
   void add_response_routes();
   void add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read);
+  [[nodiscard]] std::size_t count_with_media(const httplib::Request& request, const api::TextRequest& asked,
+                                             const std::string& model, const ReadPrompts& prompts);
   void add_embedding_routes();
   // Of a request for vectors, in any API.
   struct Embedded {

@@ -7,6 +7,7 @@
 
 #include <plimsoll/base/error.hpp>
 
+#include "media_prompt.hpp"
 #include "token_logprob.hpp"
 
 namespace plimsoll::server {
@@ -66,7 +67,7 @@ void TextAnswer::on_read(const run::ReadToken& token) {
 
 void TextAnswer::add_callbacks(run::GenerationParams& params) {
   params.stop = end_.stop();
-  params.draft = slot_.lease().draft();
+  if (!asked_.has_media) params.draft = slot_.lease().draft();  // a draft has not seen what its target has
   has_draft_ = params.draft.has_value();
   params.on_ready = [&ready = reader_.ready] { ready.notify(); };
   params.prompt_decoded = [this] { on_prompt_decoded(); };
@@ -120,7 +121,7 @@ void TextAnswer::begin() {
     laid_out(0);
     ask_about_prompt(asked_.generation);
   } else if (!in_memory_) {
-    const bool is_the_same = conversation_->has_logits() && conversation_->tokens() == asked_.prompt;
+    const bool is_the_same = conversation_->has_logits() && holds(conversation_->tokens(), asked_.prompt);
     laid_out(is_the_same ? asked_.prompt.size() : slot_.go_back_to(asked_.prompt));
   }
   add_callbacks(asked_.generation);

@@ -41,6 +41,7 @@ class TextAnswer {
     std::optional<std::size_t> top_logprobs{};    // 0: those of the chosen tokens alone
     bool after_sampling = false;                  // of those that the samplers left
     std::shared_ptr<PromptLogprobs> of_prompt{};  // null: they are not told
+    bool has_media = false;                       // the prompt does: its vectors could not be decoded again
     std::stop_token client{};
     std::vector<engine::Token> stop_tokens{};
     std::optional<std::chrono::milliseconds> most_time{};
@@ -72,8 +73,8 @@ class TextAnswer {
   void go_on();
 
   [[nodiscard]] bool is_over() const noexcept { return is_over_; }
-  // False: what it found out about its prompt would be lost.
-  [[nodiscard]] bool may_pause() const noexcept { return !asked_.of_prompt || knows_prompt(); }
+  // False: what it found out about its prompt would be lost, or may be: pictures, where there is no room to swap out.
+  [[nodiscard]] bool may_pause() const noexcept { return !asked_.has_media && (!asked_.of_prompt || knows_prompt()); }
   // Its prompt has to be computed from the beginning, whatever is in memory.
   [[nodiscard]] bool asks_about_prompt() const noexcept { return asked_.of_prompt != nullptr; }
 

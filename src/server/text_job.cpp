@@ -75,7 +75,23 @@ void TextJob::note_usage() noexcept {
   server_.key_usage.took(owner_, prompts, cached, completion_tokens_, now);
 }
 
+// To encode pictures takes seconds on a CPU, in which whoever waits is told that something is going on.
+bool TextJob::wait_for(std::chrono::milliseconds most) {
+  if (!beginning_.valid()) {
+    if (!asked_->wait_for(most)) return false;
+    if (read_.pieces.empty()) return true;
+    beginning_ = std::async(std::launch::async, [this] { begin(); });
+    most = std::chrono::milliseconds(0);
+  }
+  return beginning_.wait_for(most) == std::future_status::ready;
+}
+
 void TextJob::start() {
+  beginning_.valid() ? beginning_.get() : begin();
+  is_started_ = true;
+}
+
+void TextJob::begin() {
   host::Lease lease = asked_->take();
   asked_.reset();
   ready_ = std::chrono::steady_clock::now();
@@ -88,10 +104,12 @@ void TextJob::start() {
                                             },
                                         .next = [this] { return give_way_.get_token(); }};
   const engine::AdapterScales scales = adapter_scales(lease.served().plan().request.adapters);
+  std::shared_ptr<const MediaPrompt> media = take_apart_media(lease);
   SlotRules rules{.scales = scales,
                   .weight = server_.key_usage.claim_of(owner_, {}, 0).weight,
                   .number = request_.conversation_number,
-                  .is_chat = read_.chat != nullptr};
+                  .is_chat = read_.chat != nullptr,
+                  .media = std::move(media)};
   answers_.emplace(server_, owner_, std::move(lease), std::move(rules), read_.prompts.front(), std::move(giving_way));
   meta_.prompt_tokens = usage().prompt_tokens;
   meta_.cached_tokens = answers_->cached_at_first();
@@ -101,6 +119,21 @@ void TextJob::start() {
     meta_.adapter_scales = scales;
   }
   meta_.answers_per_prompt = static_cast<std::size_t>(request_.n);
+}
+
+// How many cells they take is known once the model's projector has seen them: only then is the prompt its whole length.
+std::shared_ptr<const MediaPrompt> TextJob::take_apart_media(const host::Lease& lease) {
+  if (read_.pieces.empty()) return nullptr;
+  auto made = std::make_shared<MediaPrompt>(media_prompt(lease.instance().projector(), read_.pieces, request_.media,
+                                                         server_.host.planned_files(request_.model), server_.memory));
+  media_memory_ = server_.memory.take(0);
+  media_memory_->grow(heap_of(*made, lease.served().model_facts().n_embd));
+  const double more = static_cast<double>(made->tokens.size()) - static_cast<double>(read_.prompts.front().size());
+  server_.key_usage.owe(owner_, more, std::chrono::steady_clock::now());
+  read_.prompts.front() = made->tokens;
+  require_capacity(PromptReader(lease, template_of(server_.host, request_.model)));
+  request_.media = {};
+  return made;
 }
 
 // Ends that are ignored are biases there, as llama-server tells them.
@@ -120,26 +153,37 @@ std::vector<api::ReadPrompt> TextJob::shown_prompts() {
   if (!request_.shows_tokens) return out;
   const engine::Vocab vocab = answers_->model().vocabulary()->vocab();
   for (const std::vector<Token>& prompt : read_.prompts)
-    out.push_back({.tokens = prompt, .text = vocab.detokenize(prompt, true), .most_tokens = most_tokens(prompt)});
+    out.push_back({.tokens = without_vectors(prompt),
+                   .text = text_of_prompt(vocab, prompt),
+                   .most_tokens = most_tokens(prompt)});
   return out;
 }
 
-TextJob::~TextJob() { note_usage(); }
+TextJob::~TextJob() {
+  if (beginning_.valid()) beginning_.wait();
+  note_usage();
+}
 
 void TextJob::check(const PromptReader& reader) {
   if (!reader.context().has_memory)
     throw api::bad_request(fmt::format("'{}' only encodes; it writes no text", request_.model)).at("model");
+  if (!request_.media.empty())
+    require_senses(request_, senses_of(server_.host, request_.model), request_.model);
   read_ = reader.read(request_, model_.chat_template(), stop_);
-  for (const std::vector<Token>& prompt : read_.prompts) {
-    if (model_.preset != nullptr && model_.preset->n_ctx > 0) reader.require_capacity(prompt, model_.preset->n_ctx - 1);
-    reader.require_capacity(prompt, server_.options.limits.prompt_tokens);
-  }
+  require_capacity(reader);
   reader.require_tokens(request_.stop_tokens);
   (void)adapter_scales(plan_of(server_.host, request_.model).request.adapters);
   sampling_ = sampling_for(reader);
   (void)engine::Sampler(reader.model(), sampling_);  // throws what the engine would refuse: grammar, bias, numbers
   if (!std::exchange(is_charged_, true))
     server_.key_usage.take_prompt(owner_, usage().prompt_tokens, std::chrono::steady_clock::now());
+}
+
+void TextJob::require_capacity(const PromptReader& reader) const {
+  for (const std::vector<Token>& prompt : read_.prompts) {
+    if (model_.preset != nullptr && model_.preset->n_ctx > 0) reader.require_capacity(prompt, model_.preset->n_ctx - 1);
+    reader.require_capacity(prompt, server_.options.limits.prompt_tokens);
+  }
 }
 
 engine::AdapterScales TextJob::adapter_scales(const std::vector<engine::AdapterParams>& planned) const {
@@ -260,6 +304,7 @@ TextAnswer::Asked TextJob::asked_of(std::size_t choice) {
           .top_logprobs = request_.top_logprobs,
           .after_sampling = request_.after_sampling,
           .of_prompt = of_prompt(choice / answers_per_prompt()),
+          .has_media = !read_.pieces.empty(),
           .client = stop_,
           .stop_tokens = request_.stop_tokens,
           .most_time = request_.most_time,

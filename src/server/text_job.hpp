@@ -1,6 +1,7 @@
 // TextJob: one request for text, from its check to its last token.
 #pragma once
 #include <chrono>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -33,11 +34,12 @@ class TextJob {
   TextJob(const TextJob&) = delete;
   TextJob& operator=(const TextJob&) = delete;
 
-  // Waits for the model that long at most. True: it is there, and start() does not wait for it.
-  [[nodiscard]] bool wait_for(std::chrono::milliseconds most) { return asked_->wait_for(most); }
+  // Waits for the model that long at most, and for what its projector makes of pictures and sounds. True: it is there,
+  // and start() does not wait for it.
+  [[nodiscard]] bool wait_for(std::chrono::milliseconds most);
   // Waits for the model, and finds the memory to go on from. Once, before what follows.
   void start();
-  [[nodiscard]] bool is_started() const noexcept { return answers_.has_value(); }
+  [[nodiscard]] bool is_started() const noexcept { return is_started_; }
 
   [[nodiscard]] const api::ResponseMeta& meta() const noexcept {
     return meta_;
@@ -54,7 +56,10 @@ class TextJob {
   [[nodiscard]] const api::HeldForm& held() const noexcept { return held_; }
 
  private:
+  void begin();
   void check(const PromptReader& reader);
+  void require_capacity(const PromptReader& reader) const;
+  [[nodiscard]] std::shared_ptr<const MediaPrompt> take_apart_media(const host::Lease& lease);
   [[nodiscard]] host::AcquireOptions how_to_acquire();
   void note_usage() noexcept;
   [[nodiscard]] engine::SamplingParams sampling_for(const PromptReader& reader);
@@ -84,7 +89,10 @@ class TextJob {
   std::optional<CheckedLeaseRequest> asked_;  // until there is a lease
   std::stop_source give_way_;                 // asks the lease to, for a request of a higher priority
   bool is_charged_ = false;                   // the prompt, to its key's limit
+  std::unique_ptr<RequestMemory::Share> media_memory_;  // of its pictures and sounds, once they are taken apart
   std::optional<AnswerScheduler> answers_;
+  std::future<void> beginning_;  // on a thread of its own, which alone uses the others meanwhile
+  bool is_started_ = false;
   std::map<std::size_t, std::shared_ptr<PromptLogprobs>> of_prompts_;  // by prompt, where they are told
   std::size_t cached_ = 0;                                             // tokens of the prompts that were in memory
   api::ResponseMeta meta_;

@@ -33,8 +33,10 @@ TextSlot::~TextSlot() {
   if (!keeps_ || !kept_ || !lease_.has_slot()) return;
   try {
     run::Conversation& conversation = lease_.conversation();
-    conversation.rewind(conversation.waiting());
-    kept_->keep(conversation.tokens(), prompt_);
+    const std::size_t waiting = conversation.waiting();
+    if (rules_.media && waiting > 1) return;  // a picture that is half there, or its vectors
+    conversation.rewind(waiting);
+    kept_->keep(with_vectors_named(conversation.tokens(), known_), prompt_);
   } catch (const std::exception& error) {
     log::warn("server", "what a request to '{}' left could not be kept: {}", lease_.model(), error.what());
   }
@@ -46,7 +48,7 @@ run::Conversation& TextSlot::conversation() {
 }
 
 std::vector<engine::Token> TextSlot::tokens() {
-  return is_used_ ? lease_.conversation().tokens() : std::vector<engine::Token>{};
+  return is_used_ ? with_vectors_named(lease_.conversation().tokens(), known_) : std::vector<engine::Token>{};
 }
 
 std::size_t TextSlot::begin_with(const std::vector<engine::Token>& prompt) {
@@ -58,6 +60,7 @@ std::size_t TextSlot::begin_with(const std::vector<engine::Token>& prompt) {
     kept_ = take(prompt);
     try {
       lease_.resume(kept_->id(), kept_->like());
+      known_ = kept_->like() ? kept_->like_tokens() : kept_->tokens();
     } catch (const Error& error) {
       if (error.code() == ErrorCode::over_budget) {  // no room now for what lies on disk of it, and stays there
         kept_->keep(kept_->tokens(), kept_->prompt());
@@ -87,7 +90,11 @@ std::size_t TextSlot::go_back_to(const std::vector<engine::Token>& prompt) {
   }
   conversation.set_weight(rules_.weight);
   prompt_ = prompt.size();
-  return conversation.replace(prompt);
+  if (!rules_.media) return conversation.replace(prompt);
+  const std::size_t same = common_beginning(tokens(), prompt);
+  const std::size_t in_memory = conversation.replace(rules_.media->chunks, same);
+  known_ = prompt;
+  return in_memory;
 }
 
 }  // namespace plimsoll::server

@@ -9,6 +9,7 @@
 #include "host/host.hpp"
 #include "run/generation.hpp"
 
+#include "media_prompt.hpp"
 #include "server_context.hpp"
 
 namespace plimsoll::server {
@@ -19,6 +20,7 @@ struct SlotRules {
   double weight = 1;                      // its share of prompts' tokens beside others
   std::optional<std::uint32_t> number{};  // of the kept conversation that it goes on with
   bool is_chat = true;                    // see WantedPrompt
+  std::shared_ptr<const MediaPrompt> media{};  // its only prompt, where pictures or sounds are in it; else null
 };
 
 // One thread. What is in its conversation when it ends is kept for later requests, where it began with one of those
@@ -33,7 +35,8 @@ class TextSlot {
 
   [[nodiscard]] host::Lease& lease() noexcept { return lease_; }
   [[nodiscard]] run::Conversation& conversation();
-  [[nodiscard]] std::vector<engine::Token> tokens();  // of the conversation; none where it was not used yet
+  // Of the conversation, with the numbers of its vectors (MediaPrompt); none where it was not used yet.
+  [[nodiscard]] std::vector<engine::Token> tokens();
 
   // The conversation becomes this prompt; answers how many of its tokens are in memory. The first from the kept
   // conversation that has the most in common with it, the second from what is here now.
@@ -56,6 +59,7 @@ class TextSlot {
   host::Lease lease_;
   SlotRules rules_;
   std::unique_ptr<RequestMemory::Share> memory_;
+  std::vector<engine::Token> known_;  // what the conversation held, or holds: see with_vectors_named()
   std::size_t prompt_ = 0;  // tokens of the last one
   bool is_used_ = false;
   bool keeps_ = true;

@@ -7,6 +7,7 @@
 #include "api/unknown_fields.hpp"
 
 #include "expect_problem.hpp"
+#include "media_fields.hpp"
 
 namespace plimsoll::api {
 namespace {
