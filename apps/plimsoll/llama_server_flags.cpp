@@ -26,7 +26,7 @@ constexpr std::string_view kRequests = "a request says it";
 constexpr std::string_view kOneLog = "--log-format and -v say how the log looks";
 constexpr std::string_view kPrompts = "prompts are kept and swapped out by themselves; --cached-prompts bounds them";
 constexpr std::string_view kThreads = "the operating system places threads";
-constexpr std::string_view kText = "these routes take text";
+constexpr std::string_view kProjector = "a projector is what --mmproj names; videos are not read";
 constexpr std::string_view kNoTools = "no tools are run here";
 constexpr std::string_view kWithoutEffect = "--lora-init-without-apply";
 constexpr std::string_view kTemplate = "the model's own template is used";
@@ -170,8 +170,8 @@ const std::vector<Flag>& flags() {
         "--video-ffmpeg-dir"},
        1,
        Fate::without_meaning,
-       kText},
-      {{"--mmproj-auto"}, 0, Fate::without_meaning, kText},
+       kProjector},
+      {{"--mmproj-auto"}, 0, Fate::without_meaning, kProjector},
       {{"--tools", "--tools-runtime", "--mcp-servers-config", "--mcp-servers-json"},
        1,
        Fate::without_meaning,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <utility>
 
 #include "api/unknown_fields.hpp"
@@ -20,7 +21,7 @@ int value_of(char letter) {
   return letter == '/' || letter == '_' ? 63 : -1;
 }
 
-bool is_blank(char letter) { return letter == '\n' || letter == '\r' || letter == ' ' || letter == '\t'; }
+bool is_passed_over(char letter) { return letter == '\n' || letter == '\r' || letter == ' ' || letter == '\t'; }
 
 constexpr std::string_view kData = "data:";
 constexpr std::string_view kBase64 = ";base64,";
@@ -101,7 +102,7 @@ std::optional<std::string> from_base64(std::string_view text) {
   std::size_t letters = 0;
   std::size_t ends = 0;
   for (const char letter : text) {
-    if (is_blank(letter)) continue;
+    if (is_passed_over(letter)) continue;
     if (letter == '=') {
       ++ends;
       continue;
@@ -109,7 +110,7 @@ std::optional<std::string> from_base64(std::string_view text) {
     const int value = value_of(letter);
     if (value < 0 || ends > 0) return std::nullopt;
     bits = bits << 6U | static_cast<std::uint32_t>(value);
-    if (++letters % 4 != 1) out += static_cast<char>(bits >> (6U - 2U * ((letters - 1) % 4)) & 0xFFU);
+    if (++letters % 4 != 1) out += static_cast<char>((bits >> (6U - 2U * ((letters - 1) % 4))) & 0xFFU);
   }
   const bool is_whole = letters % 4 != 1 && (ends == 0 || (ends <= 2 && (letters + ends) % 4 == 0));
   return is_whole ? std::optional(std::move(out)) : std::nullopt;

@@ -54,7 +54,8 @@ MediaFile gif(const FileBytes& file) { return picture("GIF", file.little(6, 2), 
 MediaFile bmp(const FileBytes& file) {
   if (file.little(14, 4) == 12) return picture("BMP", file.little(18, 2), file.little(20, 2));
   const auto height = static_cast<std::int32_t>(file.little(22, 4));  // below 0: from the top
-  return picture("BMP", file.little(18, 4), height < 0 ? -std::int64_t{height} : height);
+  const std::int64_t rows = height < 0 ? -std::int64_t{height} : std::int64_t{height};
+  return picture("BMP", file.little(18, 4), static_cast<std::uint64_t>(rows));
 }
 
 // Other headers are no BMP to the engine.

@@ -33,15 +33,19 @@ MediaSenses senses_of(const host::FleetModel& model, const plan::ModelPlan& plan
     return {.why_not = fmt::format("'{}' computes in a process of its own, where it takes text alone: pictures and "
                                    "sounds are for models in the server's own process",
                                    plan.name)};
-  const engine::ProjectorSenses senses = engine::projector_senses(plan.request.projector);
-  return {.sees = senses.sees, .hears = senses.hears};
+  try {
+    const engine::ProjectorSenses senses = engine::projector_senses(plan.request.projector);
+    return {.sees = senses.sees, .hears = senses.hears};
+  } catch (const Error&) {  // where it lies is nobody's business out there
+    return {.why_not = fmt::format("The projector of '{}' cannot be read", plan.name)};
+  }
 }
 
 namespace {
 
 bool is_sound(const api::Medium& medium) { return medium.facts.kind == engine::MediaFile::Kind::sound; }
 
-[[noreturn]] void refuse(const api::Medium& medium, const std::string& sentence) {
+[[noreturn]] void refuse_medium(const api::Medium& medium, const std::string& sentence) {
   throw api::bad_request(fmt::format("'{}' is a {}. {}", medium.path, is_sound(medium) ? "sound" : "picture", sentence))
       .at(medium.path);
 }
@@ -65,9 +69,9 @@ void require_senses(api::TextRequest& request, const MediaSenses& senses, const 
   for (api::Medium& medium : request.media.all()) {
     const bool takes_it = is_sound(medium) ? senses.hears : senses.sees;
     if (takes_it || medium.is_left_out) continue;
-    if (medium.instead.empty() && !senses.why_not.empty()) refuse(medium, senses.why_not);
+    if (medium.instead.empty() && !senses.why_not.empty()) refuse_medium(medium, senses.why_not);
     if (medium.instead.empty())
-      refuse(medium, fmt::format("The projector of '{}' does not {}", model,
+      refuse_medium(medium, fmt::format("The projector of '{}' does not {}", model,
                                  is_sound(medium) ? "hear sounds" : "see pictures"));
     api::UnknownFields::met(fmt::format("{}.type={}", medium.path, medium.type), "this model takes text alone");
     medium.is_left_out = any_left_out = true;
@@ -106,7 +110,7 @@ std::vector<engine::PromptChunk> chunks_of(const engine::Projector& projector, c
 using Digest = std::array<std::uint64_t, 4>;
 
 // Which file it is, seen by which.
-Digest digest_of(const std::string& file, const std::string& files) {
+Digest file_digest(const std::string& file, const std::string& files) {
   const std::string all = files + '\0' + file;
   std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
   unsigned int size = 0;
@@ -158,13 +162,13 @@ MediaPrompt media_prompt(const engine::Projector& projector, std::span<const Pro
     const api::Medium& medium = media.all()[*piece.medium];
     const auto decoding = memory.take(0);
     decoding->grow(heap_to_decode(medium.facts));
-    add_medium(out, chunks_of(projector, medium), digest_of(medium.file, files));
+    add_medium(out, chunks_of(projector, medium), file_digest(medium.file, files));
   }
   return out;
 }
 
 // What a projector looks at for one vector are 32 x 32 pixels at most, as three numbers each.
-Bytes heap_of(const MediaPrompt& prompt, std::int32_t n_embd) {
+Bytes memory_of(const MediaPrompt& prompt, std::int32_t n_embd) {
   constexpr std::size_t kOfAVector = std::size_t{32} * 32 * 3 * sizeof(float);
   const auto vectors = static_cast<std::size_t>(std::ranges::count_if(prompt.tokens, is_vector));
   return Bytes{vectors * (kOfAVector + static_cast<std::size_t>(n_embd) * sizeof(float))};

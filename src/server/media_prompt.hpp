@@ -49,7 +49,7 @@ struct MediaPrompt {
 [[nodiscard]] MediaPrompt media_prompt(const engine::Projector& projector, std::span<const PromptPiece> pieces,
                                        const api::MediaList& media, const std::string& files, RequestMemory& memory);
 // What it holds until its answers have ended.
-[[nodiscard]] Bytes heap_of(const MediaPrompt& prompt, std::int32_t n_embd);
+[[nodiscard]] Bytes memory_of(const MediaPrompt& prompt, std::int32_t n_embd);
 
 [[nodiscard]] constexpr bool is_vector(engine::Token token) noexcept { return token < 0; }
 // What a conversation holds, with the numbers of its vectors as far as it begins like `known`.

@@ -127,7 +127,7 @@ std::shared_ptr<const MediaPrompt> TextJob::take_apart_media(const host::Lease& 
   auto made = std::make_shared<MediaPrompt>(media_prompt(lease.instance().projector(), read_.pieces, request_.media,
                                                          server_.host.planned_files(request_.model), server_.memory));
   media_memory_ = server_.memory.take(0);
-  media_memory_->grow(heap_of(*made, lease.served().model_facts().n_embd));
+  media_memory_->grow(memory_of(*made, lease.served().model_facts().n_embd));
   const double more = static_cast<double>(made->tokens.size()) - static_cast<double>(read_.prompts.front().size());
   server_.key_usage.owe(owner_, more, std::chrono::steady_clock::now());
   read_.prompts.front() = made->tokens;

@@ -239,6 +239,48 @@ TEST_P(MediaPrompts, RewindTakesAPictureBackAsAWhole) {
   EXPECT_LE(test::largest_difference(conversation.logits(), fresh(conversation)), kNear);
 }
 
+// A server's prompts: pieces whose beginning is there already.
+TEST_P(MediaPrompts, AReplacedPromptKeepsWhatIsTheSame) {
+  open(GetParam());
+  const auto text = [&](const std::string& words) {
+    return engine::PromptChunk::of_tokens(instance->model()->vocab().tokenize(words, false, true));
+  };
+  const auto prompt = [&](const Media& seen, const std::string& end) {
+    std::vector<engine::PromptChunk> chunks{text("see ")};
+    chunks.append_range(instance->projector().tokenize(marker(), std::span(&seen, 1), false));
+    chunks.push_back(text(end));
+    return chunks;
+  };
+  const auto fresh_logits = [&](const std::vector<engine::PromptChunk>& chunks) {
+    Conversation alone = executor->create();
+    EXPECT_EQ(alone.replace(chunks, 0), 0U);
+    EXPECT_EQ(alone.infer(), DecodeStatus::ok);
+    const std::span<const float> logits = alone.logits();
+    return std::vector<float>(logits.begin(), logits.end());
+  };
+  const auto one = prompt(medium(1), " and so");
+  const auto longer = prompt(medium(1), " and so on");
+  const auto other = prompt(medium(2), " and so on");
+  Conversation conversation = executor->create();
+  (void)conversation.replace(one, 0);
+  ASSERT_EQ(conversation.infer(), DecodeStatus::ok);
+  const std::size_t all = conversation.size();
+
+  EXPECT_EQ(conversation.replace(one, all), all - 1) << "its last token is decoded again";
+  ASSERT_EQ(conversation.infer(), DecodeStatus::ok);
+  EXPECT_LE(test::largest_difference(conversation.logits(), fresh_logits(one)), kNear);
+
+  const std::size_t same = all - 1;
+  EXPECT_EQ(conversation.replace(longer, same), same);
+  ASSERT_EQ(conversation.infer(), DecodeStatus::ok);
+  EXPECT_LE(test::largest_difference(conversation.logits(), fresh_logits(longer)), kNear);
+
+  const std::size_t before = one.front().n_tokens();
+  EXPECT_LE(conversation.replace(other, before + 1), before + 1) << "nothing of a picture that is another one";
+  ASSERT_EQ(conversation.infer(), DecodeStatus::ok);
+  EXPECT_LE(test::largest_difference(conversation.logits(), fresh_logits(other)), kNear);
+}
+
 using MediaMisuse = MediaPrompts;
 INSTANTIATE_TEST_SUITE_P(One, MediaMisuse, testing::Values(ProjectorKind::any_size), name_of);
 
