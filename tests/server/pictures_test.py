@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
 """Pictures over HTTP, with a projector of random numbers: what it says means nothing, and is what the library says.
-pictures_test.py PROGRAM [unittest arguments]; PLIMSOLL_TEST_PROJECTOR, PLIMSOLL_TEST_PICTURE"""
+pictures_test.py PROGRAM [unittest arguments]; PLIMSOLL_TEST_PROJECTOR, PLIMSOLL_TEST_EARS, PLIMSOLL_TEST_PICTURE"""
 import base64
+import io
 import json
+import math
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
+import wave
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from serving import BOSUN, MATE, SMALL, ServedCase, Serving  # noqa: E402
 
 PROGRAM = ServedCase.program = sys.argv[1]
 PROJECTOR = os.environ["PLIMSOLL_TEST_PROJECTOR"]
+EARS = os.environ["PLIMSOLL_TEST_EARS"]
 PICTURE = os.environ["PLIMSOLL_TEST_PICTURE"]  # 64 x 48 pixels, a BMP
 VECTORS = 16  # of any picture
 BYTES = pathlib.Path(PICTURE).read_bytes()
@@ -28,6 +32,18 @@ SHIP = as_base64(BYTES)
 OTHER = as_base64(BYTES[:54] + bytes(255 - b for b in BYTES[54:]))  # the same in other colours
 URL = "data:image/bmp;base64,"
 BROKEN = as_base64(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x08\0\0\0\x08\x08\x02\0\0\0")  # ends behind its header
+
+
+def tone(hertz):
+    """A second of it, as a WAV file."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        samples = (int(9000 * math.sin(2 * math.pi * hertz * i / 16000)) for i in range(16000))
+        file.writeframes(b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples))
+    return as_base64(out.getvalue())
 
 
 def part(picture=SHIP):
@@ -185,6 +201,30 @@ class Pictures(ServedCase):
                 self.assertEqual(server.get("/props")[1]["modalities"], {"vision": False, "audio": False})
             finally:
                 server.stop()
+
+
+class Sounds(ServedCase):
+    arguments = ("-m", BOSUN, "--mmproj", EARS, "-c", "2048", *SMALL)
+
+    def ask(self, sound, **more):
+        heard = {"type": "input_audio", "input_audio": {"format": "wav", "data": sound}}
+        status, answer = self.server.post("/v1/chat/completions", chat(words("What is this?"), heard, **more))
+        self.assertEqual(status, 200, answer)
+        return answer
+
+    def test_a_sound_is_part_of_the_prompt(self):
+        first = self.ask(tone(440))
+        self.assertGreater(first["usage"]["prompt_tokens"], 30)
+        again = self.ask(tone(440))
+        self.assertEqual(again["timings"]["cache_n"], first["usage"]["prompt_tokens"] - 1)
+        self.assertEqual(again["choices"][0]["message"]["content"], first["choices"][0]["message"]["content"])
+        self.assertLess(self.ask(tone(880))["timings"]["cache_n"], 30)
+
+    def test_a_projector_that_hears_does_not_see(self):
+        status, answer = self.server.post("/v1/chat/completions", chat(part()))
+        self.assertEqual(status, 400, answer)
+        self.assertIn("does not see pictures", answer["error"]["message"])
+        self.assertEqual(self.server.get("/props")[1]["modalities"], {"vision": False, "audio": True})
 
 
 if __name__ == "__main__":
