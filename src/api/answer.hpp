@@ -17,6 +17,9 @@ struct ReadPrompt {
   std::vector<std::int32_t> tokens{};
   std::string text{};
   std::int32_t most_tokens = -1;  // of an answer to it; -1: as many as fit
+  std::size_t vectors = 0;        // of its pictures and sounds, each in the place of a token
+
+  [[nodiscard]] std::size_t size() const noexcept { return tokens.size() + vectors; }
 };
 
 // Known when the model is ready and the prompt is read, before the first piece.

@@ -27,13 +27,17 @@ std::string read_prompt_with_media(Fields& fields, MediaList& media) {
   for (std::size_t i = 0; i < data->size(); ++i) {
     const std::size_t marker = text.find(kMarker, at);
     if (marker == std::string::npos)
-      fields.fail("multimodal_data", fmt::format("has {} files, and the text has {} markers ({})", data->size(), i, kMarker));
+      fields.fail("multimodal_data",
+                  fmt::format("has {} files, and the text has {} markers ({})", data->size(), i, kMarker));
     out += text.substr(at, marker - at);
-    out += read_media_texts(Json::array({(*data)[i]}), fmt::format("{}[{}]", fields.path_of("multimodal_data"), i), media);
+    const std::string path = fmt::format("{}[{}]", fields.path_of("multimodal_data"), i);
+    if (!(*data)[i].is_string()) throw bad_request(fmt::format("'{}' must be a file as base64", path)).at(path);
+    out += read_medium_text((*data)[i].get<std::string>(), path, media);
     at = marker + kMarker.size();
   }
   if (text.find(kMarker, at) != std::string::npos)
-    fields.fail("multimodal_data", fmt::format("has {} files, and the text has more markers ({})", data->size(), kMarker));
+    fields.fail("multimodal_data",
+                fmt::format("has {} files, and the text has more markers ({})", data->size(), kMarker));
   return out + text.substr(at);
 }
 

@@ -99,7 +99,7 @@ class LlamaWriter final : public AnswerWriter {
             {"stop", false},
             {"id_slot", form_.id_slot},
             {"tokens_predicted", written},
-            {"tokens_evaluated", prompt_of(choice).tokens.size()}};
+            {"tokens_evaluated", prompt_of(choice).size()}};
   }
 
   // A grammar stays as it was given: what is made of a schema may be long, and stands in each answer.
@@ -124,7 +124,7 @@ class LlamaWriter final : public AnswerWriter {
 
   [[nodiscard]] Json whole_choice(const Choice& choice, std::size_t index, bool has_newline) const {
     const ReadPrompt& prompt = prompt_of(index);
-    const std::size_t held = prompt.tokens.size() + choice.timings.predicted;
+    const std::size_t held = prompt.size() + choice.timings.predicted;
     Json out{{"index", index},
              {"content", choice.text},
              {"tokens", Json::array()},
@@ -132,7 +132,7 @@ class LlamaWriter final : public AnswerWriter {
              {"stop", true},
              {"model", meta_.model},
              {"tokens_predicted", choice.timings.predicted},
-             {"tokens_evaluated", prompt.tokens.size()},
+             {"tokens_evaluated", prompt.size()},
              {"generation_settings", settings(prompt)},
              {"prompt", prompt.text},
              {"has_new_line", has_newline},

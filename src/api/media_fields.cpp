@@ -40,7 +40,8 @@ std::string_view inside_of(std::string_view text, const std::string& path) {
 bool is_address(std::string_view text) {
   const std::size_t end = text.find("://");
   if (end == std::string_view::npos || end == 0 || end > 16) return false;
-  return std::ranges::all_of(text.substr(0, end), [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return std::ranges::all_of(text.substr(0, end), is_letter);
 }
 
 // {"url": ...}, or the address itself.
@@ -127,8 +128,8 @@ bool is_no_text(const std::string& type) {
 
 std::string read_medium_text(const std::string& text, const std::string& path, MediaList& media, std::string instead) {
   if (is_address(text))
-    throw bad_request(fmt::format("'{}' is an address, and nothing is fetched from anywhere here: send the file itself, "
-                                  "as data:image/png;base64,…",
+    throw bad_request(fmt::format("'{}' is an address, and nothing is fetched from anywhere here: send the file "
+                                  "itself, as data:image/png;base64,…",
                                   path))
         .at(path);
   const std::string_view whole = text;

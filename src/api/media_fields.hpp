@@ -12,8 +12,8 @@ namespace plimsoll::api {
 [[nodiscard]] bool is_medium(const std::string& type);  // a picture or a sound
 [[nodiscard]] bool is_no_text(const std::string& type);  // that, a video or a file
 
-// Such a part, as its mark: OpenAI's image_url and input_audio, those of /v1/responses (input_image), Anthropic's image,
-// vLLM's audio_url. What lies elsewhere is not fetched. Throws Problem 400 at its place.
+// Such a part, as its mark: OpenAI's image_url and input_audio, those of /v1/responses (input_image), Anthropic's
+// image, vLLM's audio_url. What lies elsewhere is not fetched. Throws Problem 400 at its place.
 [[nodiscard]] std::string read_medium(Fields& part, const std::string& type, const std::string& path, MediaList& media);
 // In what a tool gave back: where it cannot be read, words stand for it, in the middle of a history, where nobody can
 // take it out again; they may where the model does not see. The path is ignored and named then.

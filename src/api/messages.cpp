@@ -117,7 +117,8 @@ class TurnReader {
   }
 
   void add_picture(Fields& block, const std::string& path) {
-    if (role_ != "user") block.fail("type", "is 'image'; only text is understood here: pictures stand in what the user says");
+    if (role_ != "user")
+      block.fail("type", "is 'image'; only text is understood here: pictures stand in what the user says");
     add_text(read_medium(block, "image", path, media_));
   }
 

@@ -147,8 +147,8 @@ MediaFile of_others(const FileBytes& file) {
   if (file.says(0, "%PDF")) return not_read(MediaKind::unknown, "PDF");
   if (file.says(0, "OggS")) return not_read(MediaKind::sound, "Ogg");
   // How long it becomes is known once all of it has been gone through.
-  if (file.says(0, "ID3") || (file.at(0) == 0xFF && (file.at(1) & 0xE0U) == 0xE0)) return not_read(MediaKind::sound, "MP3");
-  return {};
+  const bool is_mp3 = file.says(0, "ID3") || (file.at(0) == 0xFF && (file.at(1) & 0xE0U) == 0xE0);
+  return is_mp3 ? not_read(MediaKind::sound, "MP3") : MediaFile{};
 }
 
 }  // namespace

@@ -25,8 +25,8 @@ struct MediaSenses {
 [[nodiscard]] MediaSenses senses_of(const host::Host& host, const std::string& model);
 [[nodiscard]] MediaSenses senses_of(const host::FleetModel& model, const plan::ModelPlan& plan);
 
-// Of what the model does not take, words stand for what a tool gave, and are named as ignored. Throws api::Problem 400 at
-// the first other one.
+// Of what the model does not take, words stand for what a tool gave, and are named as ignored. Throws api::Problem 400
+// at the first other one.
 void require_senses(api::TextRequest& request, const MediaSenses& senses, const std::string& model);
 [[nodiscard]] bool has_media(const api::MediaList& media) noexcept;  // that are not left out
 
@@ -43,9 +43,9 @@ struct MediaPrompt {
   std::vector<engine::Token> tokens{};
 };
 
-// Any thread. Media are decoded here, one by one, and that much of the host's memory is taken meanwhile. `files`: of the
-// model, which the vectors are made with. Throws api::Problem: 400 at the place of one that cannot be decoded, 503 where
-// the host's budget has no room.
+// Any thread. Media are decoded here, one by one, and that much of the host's memory is taken meanwhile. `files`: of
+// the model, which the vectors are made with. Throws api::Problem: 400 at the place of one that cannot be decoded, 503
+// where the host's budget has no room.
 [[nodiscard]] MediaPrompt media_prompt(const engine::Projector& projector, std::span<const PromptPiece> pieces,
                                        const api::MediaList& media, const std::string& files, RequestMemory& memory);
 // What it holds until its answers have ended.

@@ -27,8 +27,8 @@ struct WantedPrompt {
   bool is_chat = true;
 };
 
-// Tokens are what conversations are found by. Where a picture's vector stands, they are the numbers of a MediaPrompt, or
-// -1, which is like nothing.
+// Tokens are what conversations are found by. Where a picture's vector stands, they are the numbers of a MediaPrompt,
+// or -1, which is like nothing.
 //
 // Each model and owner has at most so many conversations; the longest unused ends first. Where the host's budget has no
 // capacity left for their tokens, the longest unused of all ends. The host keeps their memory: in the model's context

@@ -150,8 +150,8 @@ void Server::Impl::add_tokenizer_routes() {
                  const engine::PromptText prompt = reader.text_of(chat, named.chat_template(), stop);
                  const auto marker = [](std::size_t) { return std::string("<__media__>"); };
                  Json answer{{"prompt", asked.media.with_marks_replaced(prompt.text, marker)}};
-                 const bool is_text = !has_media(asked.media);
-                 if (is_text && reader.vocab().present()) answer["tokens"] = engine::prompt_tokens(reader.model(), prompt);
+                 if (!has_media(asked.media) && reader.vocab().present())
+                   answer["tokens"] = engine::prompt_tokens(reader.model(), prompt);
                  put(response, answer);
                });
              }));

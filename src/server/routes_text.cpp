@@ -342,8 +342,8 @@ void Server::Impl::add_counting(const char* path, std::function<api::TextRequest
                read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
                  prompts = reader.read(asked, model.chat_template(), stop);
                });
-               const std::size_t tokens =
-                   prompts.pieces.empty() ? prompts.prompts.front().size() : count_with_media(request, asked, name, prompts);
+               const std::size_t tokens = prompts.pieces.empty() ? prompts.prompts.front().size()
+                                                                 : count_with_media(request, asked, name, prompts);
                put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
              }));
 }

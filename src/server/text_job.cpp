@@ -152,10 +152,14 @@ std::vector<api::ReadPrompt> TextJob::shown_prompts() {
   std::vector<api::ReadPrompt> out;
   if (!request_.shows_tokens) return out;
   const engine::Vocab vocab = answers_->model().vocabulary()->vocab();
-  for (const std::vector<Token>& prompt : read_.prompts)
-    out.push_back({.tokens = without_vectors(prompt),
+  for (const std::vector<Token>& prompt : read_.prompts) {
+    std::vector<Token> text = without_vectors(prompt);
+    const std::size_t vectors = prompt.size() - text.size();
+    out.push_back({.tokens = std::move(text),
                    .text = text_of_prompt(vocab, prompt),
-                   .most_tokens = most_tokens(prompt)});
+                   .most_tokens = most_tokens(prompt),
+                   .vectors = vectors});
+  }
   return out;
 }
 
