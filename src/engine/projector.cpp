@@ -167,9 +167,10 @@ Media Projector::media_from_bytes(std::span<const std::uint8_t> file) const {
     throw Error(ErrorCode::unsupported, "this is a video; give its pictures one by one");
   }
   if (read.bitmap == nullptr) {
+    const std::string why = limited(heard.first_error());
+    const bool says_nothing = why.empty() || why.contains("ffprobe");
     throw Error(ErrorCode::usage, fmt::format("this is not a picture or sound that can be read: {}",
-                                              heard.first_error().empty() ? "it is damaged or of an unknown kind"
-                                                                          : limited(heard.first_error())));
+                                              says_nothing ? "it is damaged or of an unknown kind" : why));
   }
   Media media(read.bitmap);
   if (media.is_audio() ? facts_.hears : facts_.sees) return media;
