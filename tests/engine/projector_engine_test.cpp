@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 
 #include "engine/backend.hpp"
 #include "engine/projector.hpp"
@@ -160,6 +162,25 @@ TEST_F(Projectors, RefuseWhatIsNoMedium) {
   expect_error(ErrorCode::usage, "2 x 2", [] { (void)Media::from_pixels(2, 2, std::vector<std::uint8_t>(11)); });
   expect_error(ErrorCode::usage, "0 x 4", [] { (void)Media::from_pixels(0, 4, {}); });
   expect_error(ErrorCode::usage, "no samples", [] { (void)Media::from_samples({}); });
+}
+
+// It may come from anybody. The engine's helper looks for them in the PATH.
+TEST_F(Projectors, RunNoProgramOnWhatTheyCannotRead) {
+  const auto projector = this->projector(ProjectorKind::fixed);
+  const std::string ran = folder_ / "ran";
+  for (const char* program : {"ffprobe", "ffmpeg"}) {
+    const std::filesystem::path path = folder_.write(program, "#!/bin/sh\n: > " + ran + "\n");
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+  }
+  const std::string before = std::getenv("PATH");
+  const std::filesystem::path folder = std::filesystem::path(ran).parent_path();
+  ASSERT_EQ(setenv("PATH", (folder.string() + ":" + before).c_str(), 1), 0);
+  const std::string cut = "\x89PNG\r\n\x1A\n";
+  expect_error(ErrorCode::usage, "damaged", [&] {
+    (void)projector->media_from_bytes({reinterpret_cast<const std::uint8_t*>(cut.data()), cut.size()});
+  });
+  ASSERT_EQ(setenv("PATH", before.c_str(), 1), 0);
+  EXPECT_FALSE(std::filesystem::exists(ran));
 }
 
 TEST_F(Projectors, RefusePromptsThatDoNotAddUp) {
