@@ -9,7 +9,7 @@
 namespace plimsoll::api {
 
 // Of the types of parts that are not text.
-[[nodiscard]] bool is_medium(const std::string& type);  // a picture or a sound
+[[nodiscard]] bool is_medium(const std::string& type);   // a picture or a sound
 [[nodiscard]] bool is_no_text(const std::string& type);  // that, a video or a file
 
 // Such a part, as its mark: OpenAI's image_url and input_audio, those of /v1/responses (input_image), Anthropic's

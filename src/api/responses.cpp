@@ -50,8 +50,8 @@ class ItemReader {
     if (message.role == "developer") message.role = "system";  // the newer name of the same
     if (message.role != "system" && message.role != "user" && message.role != "assistant")
       item.fail("role", fmt::format("is '{}'; it must be system, developer, user or assistant", message.role));
-    message.content = read_content(item.need("content"), item.path_of("content"),
-                                   message.role == "assistant" ? nullptr : &media_);
+    message.content =
+        read_content(item.need("content"), item.path_of("content"), message.role == "assistant" ? nullptr : &media_);
     item.ignore({"phase"});
     if (message.role == "assistant") add_thoughts(message);
     messages_.push_back(std::move(message));

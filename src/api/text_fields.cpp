@@ -157,8 +157,7 @@ std::vector<RawPrompt> read_texts_or_tokens(Fields& fields, const char* key, std
 namespace {
 
 std::string mark_of(Fields& part, const std::string& type, const std::string& path, MediaList* media) {
-  if (!is_medium(type))
-    part.fail("type", fmt::format("is '{}'; text, pictures and sounds are understood here", type));
+  if (!is_medium(type)) part.fail("type", fmt::format("is '{}'; text, pictures and sounds are understood here", type));
   if (media == nullptr)
     part.fail("type", fmt::format("is '{}'; only text is understood here: pictures stand in what the user says", type));
   std::string mark = read_medium(part, type, path, *media);

@@ -13,7 +13,7 @@ struct MediaFile {
   std::string_view format{};  // "PNG"; empty: unknown
   // It is one of those that are decoded here: PNG, JPEG, BMP, GIF; WAV without compression, FLAC.
   bool is_read = false;
-  std::uint32_t width = 0;    // pixels of a picture that is read; 0: it is damaged
+  std::uint32_t width = 0;  // pixels of a picture that is read; 0: it is damaged
   std::uint32_t height = 0;
   double seconds = 0;  // of a sound that is read, as far as it says; 0: it is damaged, or does not say
 

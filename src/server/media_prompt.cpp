@@ -72,7 +72,7 @@ void require_senses(api::TextRequest& request, const MediaSenses& senses, const 
     if (medium.instead.empty() && !senses.why_not.empty()) refuse_medium(medium, senses.why_not);
     if (medium.instead.empty())
       refuse_medium(medium, fmt::format("The projector of '{}' does not {}", model,
-                                 is_sound(medium) ? "hear sounds" : "see pictures"));
+                                        is_sound(medium) ? "hear sounds" : "see pictures"));
     api::UnknownFields::met(fmt::format("{}.type={}", medium.path, medium.type), "this model takes text alone");
     medium.is_left_out = any_left_out = true;
   }

@@ -171,8 +171,7 @@ TextJob::~TextJob() {
 void TextJob::check(const PromptReader& reader) {
   if (!reader.context().has_memory)
     throw api::bad_request(fmt::format("'{}' only encodes; it writes no text", request_.model)).at("model");
-  if (!request_.media.empty())
-    require_senses(request_, senses_of(server_.host, request_.model), request_.model);
+  if (!request_.media.empty()) require_senses(request_, senses_of(server_.host, request_.model), request_.model);
   read_ = reader.read(request_, model_.chat_template(), stop_);
   require_capacity(reader);
   reader.require_tokens(request_.stop_tokens);

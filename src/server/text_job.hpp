@@ -86,9 +86,9 @@ class TextJob {
   ReadPrompts read_;
   engine::SamplingParams sampling_;  // as asked for, with the grammar of the answer's form
   api::HeldForm held_;
-  std::optional<CheckedLeaseRequest> asked_;  // until there is a lease
-  std::stop_source give_way_;                 // asks the lease to, for a request of a higher priority
-  bool is_charged_ = false;                   // the prompt, to its key's limit
+  std::optional<CheckedLeaseRequest> asked_;            // until there is a lease
+  std::stop_source give_way_;                           // asks the lease to, for a request of a higher priority
+  bool is_charged_ = false;                             // the prompt, to its key's limit
   std::unique_ptr<RequestMemory::Share> media_memory_;  // of its pictures and sounds, once they are taken apart
   std::optional<AnswerScheduler> answers_;
   std::future<void> beginning_;  // on a thread of its own, which alone uses the others meanwhile

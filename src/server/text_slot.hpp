@@ -16,10 +16,10 @@ namespace plimsoll::server {
 
 // How a conversation is computed.
 struct SlotRules {
-  engine::AdapterScales scales{};         // how much of each planned adapter is in it
-  double weight = 1;                      // its share of prompts' tokens beside others
-  std::optional<std::uint32_t> number{};  // of the kept conversation that it goes on with
-  bool is_chat = true;                    // see WantedPrompt
+  engine::AdapterScales scales{};              // how much of each planned adapter is in it
+  double weight = 1;                           // its share of prompts' tokens beside others
+  std::optional<std::uint32_t> number{};       // of the kept conversation that it goes on with
+  bool is_chat = true;                         // see WantedPrompt
   std::shared_ptr<const MediaPrompt> media{};  // its only prompt, where pictures or sounds are in it; else null
 };
 
@@ -60,7 +60,7 @@ class TextSlot {
   SlotRules rules_;
   std::unique_ptr<RequestMemory::Share> memory_;
   std::vector<engine::Token> known_;  // what the conversation held, or holds: see with_vectors_named()
-  std::size_t prompt_ = 0;  // tokens of the last one
+  std::size_t prompt_ = 0;            // tokens of the last one
   bool is_used_ = false;
   bool keeps_ = true;
 };

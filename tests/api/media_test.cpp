@@ -31,8 +31,8 @@ std::string last(const Asked& asked) {
 }
 
 Asked chat(const std::string& part) {
-  return read_chat_completion(Json::parse(
-      R"({"messages": [{"role": "user", "content": [{"type": "text", "text": "See "}, )" + part + "]}]}"));
+  return read_chat_completion(
+      Json::parse(R"({"messages": [{"role": "user", "content": [{"type": "text", "text": "See "}, )" + part + "]}]}"));
 }
 
 std::string url(const std::string& text) {
@@ -40,7 +40,8 @@ std::string url(const std::string& text) {
 }
 
 TEST(MediaTest, OpenAisPartsStandWhereTheyStood) {
-  const Asked asked = chat(url(std::string("data:image/gif;base64,") + kPicture) + R"(, {"type": "text", "text": "."})");
+  const Asked asked =
+      chat(url(std::string("data:image/gif;base64,") + kPicture) + R"(, {"type": "text", "text": "."})");
   EXPECT_EQ(last(asked), "See {0}.");
   ASSERT_EQ(asked.request.media.all().size(), 1U);
   const Medium& picture = asked.request.media.all().front();
@@ -48,7 +49,8 @@ TEST(MediaTest, OpenAisPartsStandWhereTheyStood) {
   EXPECT_EQ(picture.path, "messages[0].content[1]");
   EXPECT_EQ(picture.facts.width, 2U);
   EXPECT_EQ(picture.facts.height, 3U);
-  const Asked sound = chat(std::string(R"({"type": "input_audio", "input_audio": {"format": "wav", "data": ")") + kSound + "\"}}");
+  const Asked sound =
+      chat(std::string(R"({"type": "input_audio", "input_audio": {"format": "wav", "data": ")") + kSound + "\"}}");
   EXPECT_EQ(last(sound), "See {0}");
   EXPECT_EQ(sound.request.media.all().front().facts.kind, engine::MediaFile::Kind::sound);
 }
@@ -65,14 +67,17 @@ TEST(MediaTest, WhatSomebodySaysIsNoMark) {
 TEST(MediaTest, OtherApisParts) {
   const Asked response = read_response(Json::parse(
       R"({"input": [{"role": "user", "content": [{"type": "input_text", "text": "See "},
-          {"type": "input_image", "detail": "auto", "image_url": "data:image/gif;base64,)" + std::string(kPicture) + "\"}]}]}"));
+          {"type": "input_image", "detail": "auto", "image_url": "data:image/gif;base64,)" +
+      std::string(kPicture) + "\"}]}]}"));
   EXPECT_EQ(last(response), "See {0}");
   const Asked message = read_message(Json::parse(
       R"({"max_tokens": 1, "messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "base64",
-          "media_type": "image/gif", "data": ")" + std::string(kPicture) + R"("}}, {"type": "text", "text": "See."}]}]})"));
+          "media_type": "image/gif", "data": ")" +
+      std::string(kPicture) + R"("}}, {"type": "text", "text": "See."}]}]})"));
   EXPECT_EQ(last(message), "{0}\nSee.");
-  const Asked studio = read_lm_studio_chat(Json::parse(
-      R"({"input": [{"type": "text", "content": "See "}, {"type": "image", "data_url": "data:;base64,)" + std::string(kPicture) + "\"}]}"));
+  const Asked studio = read_lm_studio_chat(
+      Json::parse(R"({"input": [{"type": "text", "content": "See "}, {"type": "image", "data_url": "data:;base64,)" +
+                  std::string(kPicture) + "\"}]}"));
   EXPECT_EQ(last(studio), "See {0}");
   EXPECT_EQ(studio.request.media.all().size(), 1U);
 }
@@ -98,7 +103,8 @@ TEST(MediaTest, LlamaServersStandAtItsMarkers) {
   EXPECT_EQ(shown(asked, std::get<std::string>(std::get<std::vector<RawPrompt>>(asked.request.prompt).front())),
             "a {0} b {1}");
   expect_problem("prompt.multimodal_data", "the text has 1 markers", [&] { return ask("<__media__>", two); });
-  expect_problem("prompt.multimodal_data", "more markers", [&] { return ask("<__media__><__media__><__media__>", two); });
+  expect_problem("prompt.multimodal_data", "more markers",
+                 [&] { return ask("<__media__><__media__><__media__>", two); });
   expect_problem("prompt", "stands alone", [&] {
     return read_llama_completion(
         {{"prompt", {"a", {{"prompt_string", "<__media__>"}, {"multimodal_data", Json::array({kPicture})}}}}});
@@ -111,7 +117,8 @@ TEST(MediaTest, WhatAToolSawIsAMarkWithWordsForThoseWhoDoNotSee) {
       R"({"max_tokens": 1, "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": [
           {"type": "tool_use", "id": "t", "name": "look", "input": {}}]}, {"role": "user", "content": [
           {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "image", "source": {"type": "base64",
-            "data": ")" + std::string(kPicture) + R"("}}]}]}]})"));
+            "data": ")" +
+      std::string(kPicture) + R"("}}]}]}]})"));
   EXPECT_EQ(last(asked), "{0}");
   EXPECT_EQ(asked.request.media.all().front().instead, "[image left out: this model reads text]");
   EXPECT_TRUE(unknown.ignored().empty());
@@ -134,9 +141,9 @@ TEST(MediaTest, WhatIsRefusedIsNamedWithItsPlace) {
   expect_problem("messages[0].content[1].type", "pictures and sounds are understood",
                  [] { return chat(R"({"type": "file", "file": {}})"); });
   const auto message = [](const char* role) {
-    return read_chat_completion(Json::parse(fmt::format(
-        R"({{"messages": [{{"role": "user", "content": "a"}}, {{"role": "{}", "content": [{}]}}]}})", role,
-        url(std::string("data:;base64,") + kPicture))));
+    return read_chat_completion(Json::parse(
+        fmt::format(R"({{"messages": [{{"role": "user", "content": "a"}}, {{"role": "{}", "content": [{}]}}]}})", role,
+                    url(std::string("data:;base64,") + kPicture))));
   };
   expect_problem("messages[1].content[0].type", "what the user says", [&] { return message("assistant"); });
   std::string many = url(std::string("data:;base64,") + kPicture);
@@ -150,7 +157,8 @@ TEST(MediaTest, Base64) {
   EXPECT_EQ(from_base64("aG\r\nk="), "hi");
   EXPECT_EQ(from_base64("-_-_"), from_base64("+/+/"));
   EXPECT_EQ(from_base64(""), "");
-  for (const char* wrong : {"a", "a===", "aGk==", "aGk=x", "aGk*", "===="}) EXPECT_EQ(from_base64(wrong), std::nullopt) << wrong;
+  for (const char* wrong : {"a", "a===", "aGk==", "aGk=x", "aGk*", "===="})
+    EXPECT_EQ(from_base64(wrong), std::nullopt) << wrong;
 }
 
 }  // namespace

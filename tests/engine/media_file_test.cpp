@@ -52,8 +52,9 @@ TEST(MediaFiles, AJpegSaysItBehindWhatBelongsToOtherMarkers) {
   expect_picture(begin + notes + "\xFF\xC0" + frame, "JPEG", 400, 300);
   expect_picture(begin + notes + "\xFF\xFF\xC2" + frame, "JPEG", 400, 300);  // progressive; filled up
   const std::string inside = std::string("\xFF\xC0") + big(17, 2) + "\x08" + big(1, 2) + big(1, 2);
-  expect_picture(begin + "\xFF\xE1" + big(static_cast<std::uint32_t>(2 + inside.size()), 2) + inside + "\xFF\xC1" + frame,
-                 "JPEG", 400, 300);  // a small picture in its notes
+  expect_picture(
+      begin + "\xFF\xE1" + big(static_cast<std::uint32_t>(2 + inside.size()), 2) + inside + "\xFF\xC1" + frame, "JPEG",
+      400, 300);  // a small picture in its notes
   expect_picture(begin + notes, "JPEG", 0, 0);
 }
 
@@ -63,7 +64,8 @@ TEST(MediaFiles, WhatIsCutShortHasNoSize) {
   expect_picture(kPng + big(4, 4) + "CgBI" + big(0, 4), "PNG", 0, 0);
 }
 
-std::string wav(std::uint32_t tag, std::uint32_t rate, std::uint32_t bits, std::uint32_t said, const std::string& data) {
+std::string wav(std::uint32_t tag, std::uint32_t rate, std::uint32_t bits, std::uint32_t said,
+                const std::string& data) {
   const std::string format = little(tag, 2) + little(1, 2) + little(rate, 4) + little(rate * bits / 8, 4) +
                              little(bits / 8, 2) + little(bits, 2);
   return "RIFF" + little(0, 4) + "WAVEfmt " + little(16, 4) + format + "data" + little(said, 4) + data;
@@ -94,7 +96,11 @@ TEST(MediaFiles, ASoundWhoseLengthIsNotToBeBelievedHasNone) {
 
 TEST(MediaFiles, OthersAreCalledByTheirNames) {
   EXPECT_EQ(look_at("RIFF....WEBPVP8 ").format, "WebP");
-  EXPECT_EQ(look_at(std::string("\0\0\0\x18" "ftypheic", 12)).format, "HEIC");
+  EXPECT_EQ(look_at(std::string("\0\0\0\x18"
+                                "ftypheic",
+                                12))
+                .format,
+            "HEIC");
   EXPECT_EQ(look_at("ID3\x04").format, "MP3");
   EXPECT_EQ(look_at("<svg xmlns=").format, "SVG");
   EXPECT_FALSE(look_at("ID3\x04").is_read);
