@@ -338,22 +338,23 @@ void Server::Impl::add_counting(const char* path, std::function<api::TextRequest
                add_settings(options, *model.model, model.preset, asked);
                const std::string& name = model.model->request.name;
                if (!asked.media.empty()) require_senses(asked, senses_of(host, name), name);
-               ReadPrompts prompts;
+               ReadPrompts read_prompts;
                read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
-                 prompts = reader.read(asked, model.chat_template(), stop);
+                 read_prompts = reader.read(asked, model.chat_template(), stop);
                });
-               const std::size_t tokens = prompts.pieces.empty() ? prompts.prompts.front().size()
-                                                                 : count_with_media(request, asked, name, prompts);
+               const std::size_t tokens = read_prompts.pieces.empty()
+                                              ? read_prompts.prompts.front().size()
+                                              : count_with_media(request, asked, name, read_prompts);
                put(response, {{"object", "response.input_tokens"}, {"input_tokens", tokens}});
              }));
 }
 
 // Their vectors are counted by the projector, which is there once the model is loaded.
 std::size_t Server::Impl::count_with_media(const httplib::Request& request, const api::TextRequest& asked,
-                                           const std::string& model, const ReadPrompts& prompts) {
+                                           const std::string& model, const ReadPrompts& read_prompts) {
   const auto watched = watch(request).watched;
   const host::Lease lease = lease_of(host, model, options, watched->token());
-  return media_prompt(lease.instance().projector(), prompts.pieces, asked.media, {}, request_memory).tokens.size();
+  return media_prompt(lease.instance().projector(), read_prompts.pieces, asked.media, {}, request_memory).tokens.size();
 }
 
 }  // namespace plimsoll::server

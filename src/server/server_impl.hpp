@@ -84,7 +84,7 @@ struct Server::Impl {
   void add_response_routes();
   void add_counting(const char* path, std::function<api::TextRequest(const api::Json&)> read);
   [[nodiscard]] std::size_t count_with_media(const httplib::Request& request, const api::TextRequest& asked,
-                                             const std::string& model, const ReadPrompts& prompts);
+                                             const std::string& model, const ReadPrompts& read_prompts);
   void add_embedding_routes();
   // Of a request for vectors, in any API.
   struct Embedded {

@@ -93,7 +93,7 @@ bool TextAnswer::knows_prompt() const noexcept { return asked_.of_prompt->tokens
 
 // Of a token with its alternatives: texts, and what they stand in; their copy that is told, all of a prompt's at once,
 // its JSON and the text of that.
-constexpr Bytes kOfALogprob{512};
+constexpr Bytes kOfAPromptLogprob{512};
 
 void TextAnswer::ask_about_prompt(run::GenerationParams& params) {
   const engine::Vocab vocab = slot_.lease().served().vocabulary()->vocab();
@@ -101,7 +101,7 @@ void TextAnswer::ask_about_prompt(run::GenerationParams& params) {
   asked_.of_prompt->tokens = {first_of_prompt(vocab, asked_.prompt.front())};
   params.prompt_likeliest = asked_.top_logprobs.value_or(0);
   params.on_prompt_read = [this, vocab](const run::TokenOpinion& opinion) {
-    slot_.grow(Bytes{kOfALogprob.value() * (1 + opinion.likeliest.size())});
+    slot_.grow(Bytes{kOfAPromptLogprob.value() * (1 + opinion.likeliest.size())});
     asked_.of_prompt->tokens.push_back(prompt_logprob(vocab, opinion));
   };
 }
