@@ -44,6 +44,19 @@ std::uint32_t usable_context(const host::Preset* preset, const plan::ModelPlan& 
   return std::min(own, context.n_ctx_seq);
 }
 
+// One of OpenAI's form in llama-server's own, which is like Ollama's.
+Json llama_model(const Json& model) {
+  Json capabilities = Json::array({model.at("type") == "embeddings" ? "embedding" : "completion"});
+  if (std::ranges::contains(model.at("capabilities"), "multimodal")) capabilities.push_back("multimodal");
+  return {{"name", model.at("id")},
+          {"model", model.at("id")},
+          {"type", "model"},
+          {"tags", model.at("tags")},
+          {"capabilities", std::move(capabilities)},
+          {"details",
+           {{"format", "gguf"}, {"family", model.at("arch")}, {"quantization_level", model.at("quantization")}}}};
+}
+
 }  // namespace
 
 Json openai_model(const host::FleetModel& model, const host::Preset* preset, const host::ModelStatus& status,
@@ -92,7 +105,9 @@ Json openai_models(const host::Host& host) {
     for (const host::Preset& preset : known.model->presets)
       data.push_back(openai_model(*known.model, &preset, known.status, known.plan));
   }
-  return {{"object", "list"}, {"data", std::move(data)}};
+  Json models = Json::array();
+  for (const Json& model : data) models.push_back(llama_model(model));
+  return {{"object", "list"}, {"data", std::move(data)}, {"models", std::move(models)}};
 }
 
 const char* lm_studio_type(const plan::ModelPlan& plan) {

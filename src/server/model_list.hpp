@@ -8,6 +8,7 @@ namespace plimsoll::server {
 // `preset`: of the model, or null.
 [[nodiscard]] api::Json openai_model(const host::FleetModel& model, const host::Preset* preset,
                                      const host::ModelStatus& status, const plan::ModelPlan& plan);
+// With llama-server's list of the same, `models`, beside OpenAI's, `data`.
 [[nodiscard]] api::Json openai_models(const host::Host& host);
 
 [[nodiscard]] const char* lm_studio_type(const plan::ModelPlan& plan);  // "llm", "embedding"

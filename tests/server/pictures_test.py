@@ -184,6 +184,8 @@ class Pictures(ServedCase):
             self.assertEqual("vision" in self.ask("/api/show", {"model": model})["capabilities"], sees)
             listed = self.server.get(f"/v1/models/{model}")[1]
             self.assertEqual("multimodal" in listed["capabilities"], sees)
+            likewise = next(m for m in self.server.get("/v1/models")[1]["models"] if m["name"] == listed["id"])
+            self.assertEqual(likewise["capabilities"], ["completion", *["multimodal"] * sees])
             self.assertEqual(listed["type"], "vlm" if sees else "llm")
 
     def test_a_template_shows_where_they_stand(self):
