@@ -22,7 +22,8 @@ namespace {
 constexpr const char* kHelp =
     "/regen answers again, /undo takes the last exchange back, /system TEXT sets the system message, /history shows "
     "all,\n"
-    "/clear forgets the conversation, /save FILE and /load FILE keep it, /stats shows figures, /quit ends\n";
+    "/image FILE and /audio FILE go with the next message, /clear forgets the conversation, /save FILE and /load FILE "
+    "keep it, /stats shows figures, /quit ends\n";
 
 struct ChatOptions {
   ModelOptions model;
@@ -40,12 +41,11 @@ enum class Next { go_on, leave, interrupted };
 // One line of the user's is a message or a command.
 class Talk {
  public:
-  Talk(run::ChatSession& session, const ChatOptions& options, const run::Instance& instance,
-       std::optional<run::Draft> draft)
+  Talk(run::ChatSession& session, const ChatOptions& options, run::Instance& instance, std::optional<run::Draft> draft)
       : session_(session), options_(options), instance_(instance), draft_(draft) {}
 
   Next line(const std::string& line) {
-    if (line.front() != '/') return show(session_.say(line, params()));
+    if (line.front() != '/') return say(line);
     const std::size_t space = line.find(' ');
     const std::string name = line.substr(0, space);
     const std::string rest = space == std::string::npos ? "" : line.substr(space + 1);
@@ -56,6 +56,13 @@ class Talk {
   }
 
  private:
+  // Where it fails, the message has not been said, and its pictures go with the next one.
+  Next say(const std::string& text) {
+    const Next next = show(session_.say(text, media_, params()));
+    media_.clear();
+    return next;
+  }
+
   void command(const std::string& name, const std::string& rest) {
     if (name == "/clear") {
       session_.clear();
@@ -66,6 +73,8 @@ class Talk {
     } else if (name == "/history") {
       for (const engine::ChatMessage& message : session_.history())
         fmt::print("{}: {}\n", message.role, message.content);
+    } else if ((name == "/image" || name == "/audio") && !rest.empty()) {
+      media_.push_back(instance_.projector().media_from_file(rest));
     } else if (name == "/stats") {
       print_stats();
     } else if (name == "/save" && !rest.empty()) {
@@ -75,7 +84,7 @@ class Talk {
       session_.load(rest);
       fmt::print(stderr, "{} messages from {}\n", session_.history().size(), rest);
     } else {
-      if (name == "/save" || name == "/load")
+      if (name == "/save" || name == "/load" || name == "/image" || name == "/audio")
         fmt::print(stderr, "{} takes a file\n", name);
       else if (name != "/help")
         fmt::print(stderr, "there is no command {}\n", name);
@@ -120,8 +129,9 @@ class Talk {
 
   run::ChatSession& session_;
   const ChatOptions& options_;
-  const run::Instance& instance_;
+  run::Instance& instance_;
   std::optional<run::Draft> draft_;
+  std::vector<engine::Media> media_;  // of the next message
 };
 
 // What is wrong with one line does not end the conversation of somebody who sits before it.

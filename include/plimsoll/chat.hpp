@@ -4,10 +4,12 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <plimsoll/conversation.hpp>
 #include <plimsoll/generation.hpp>
 #include <plimsoll/model.hpp>
 
@@ -16,6 +18,7 @@ namespace plimsoll {
 struct ChatMessage {
   std::string role;  // "system", "user", "assistant", "tool"
   std::string content;
+  std::vector<Media> media{};  // each stands where the content has Model::media_marker()
   friend bool operator==(const ChatMessage&, const ChatMessage&) = default;
 };
 
@@ -67,13 +70,17 @@ class Chat {
   // Says `text` as the user, and answers. The user's message joins the history at once, the answer when the turn ends;
   // a turn that fails or is left before its first piece takes the user's message back.
   [[nodiscard]] Generation say(std::string text, GenerationOptions options = {});
+  // With pictures and sounds: each stands where the text has Model::media_marker(), or all in front of a text without
+  // one. Nothing speculates then. Throws Error also: usage (another number of markers, no projector), sealed (larger
+  // than planned).
+  [[nodiscard]] Generation say(std::string text, std::span<const Media> media, GenerationOptions options = {});
   // The last answer again; the old one stays where nothing comes.
   [[nodiscard]] Generation regenerate(GenerationOptions options = {});
   [[nodiscard]] Generation answer(GenerationOptions options = {});  // the history as it is
 
   [[nodiscard]] std::vector<ChatMessage> history() const;
   // The history alone; memory follows with the next turn. Throw Error{usage}: a system message that is not the first,
-  // an index beyond the last message.
+  // an index beyond the last message, another number of markers than the message has media.
   void add(ChatMessage message);
   void replace(std::size_t index, std::string content);
   void remove_from(std::size_t index);
@@ -85,7 +92,8 @@ class Chat {
   [[nodiscard]] std::string text() const;  // what the model has in memory, control tokens as text
 
   // History, tokens and memory, and the sampler where it lasts: whole or not at all. On the same model it always loads:
-  // where its memory does not fit (another kind of cache), it is decoded again from its history.
+  // where its memory does not fit (another kind of cache), it is decoded again from its history, and so it is where
+  // media are in it, which are saved in the place of memory.
   void save(const std::filesystem::path& path) const;
   void load(const std::filesystem::path& path);
 

@@ -26,6 +26,8 @@ class Media {
   [[nodiscard]] static Media from_samples(std::span<const float> samples);
   [[nodiscard]] std::uint32_t width() const;   // pixels; of a sound: how many samples
   [[nodiscard]] std::uint32_t height() const;  // pixels; of a sound: 1
+  // The same value, not merely an equal one.
+  friend bool operator==(const Media& a, const Media& b);
 
   struct Impl;
   explicit Media(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}

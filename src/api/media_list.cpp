@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <random>
-
 #include "api/problem.hpp"
 
 namespace plimsoll::api {
@@ -35,11 +32,6 @@ void require_readable(const Medium& medium) {
                                kMostPixels / 1'000'000));
 }
 
-std::string random_mark() {
-  thread_local std::random_device source;
-  return fmt::format("medium_{:08x}{:08x}{:08x}{:08x}_", source(), source(), source(), source());
-}
-
 }  // namespace
 
 std::string MediaList::add(Medium medium) {
@@ -47,23 +39,8 @@ std::string MediaList::add(Medium medium) {
   medium.facts =
       engine::look_at_media_file({reinterpret_cast<const std::uint8_t*>(medium.file.data()), medium.file.size()});
   require_readable(medium);
-  if (mark_.empty()) mark_ = random_mark();
   all_.push_back(std::move(medium));
-  return fmt::format("{}{}_", mark_, all_.size() - 1);
-}
-
-std::vector<MediaList::Place> MediaList::places_in(std::string_view text) const {
-  std::vector<Place> out;
-  if (mark_.empty()) return out;
-  for (std::size_t at = text.find(mark_); at != std::string_view::npos; at = text.find(mark_, at + 1)) {
-    Place place{.begin = at};
-    const char* const last = text.data() + text.size();
-    const auto [end, error] = std::from_chars(text.data() + at + mark_.size(), last, place.medium);
-    if (error != std::errc{} || end == last || *end != '_' || place.medium >= all_.size()) continue;
-    place.end = static_cast<std::size_t>(end - text.data()) + 1;
-    out.push_back(place);
-  }
-  return out;
+  return marks_.mark_of(all_.size() - 1);
 }
 
 }  // namespace plimsoll::api

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/media_file.hpp"
+#include "engine/media_marks.hpp"
 
 namespace plimsoll::api {
 
@@ -32,29 +33,11 @@ class MediaList {
   // of no kind that is read, damaged at its beginning, or becomes too large; and where there are too many.
   [[nodiscard]] std::string add(Medium medium);
 
-  struct Place {
-    std::size_t begin = 0;
-    std::size_t end = 0;
-    std::size_t medium = 0;  // of all()
-    friend bool operator==(const Place&, const Place&) = default;
-  };
-  [[nodiscard]] std::vector<Place> places_in(std::string_view text) const;
-  // With something else in the place of each mark; empty where `what` gives nothing: the mark stays.
-  template <class What>
-  [[nodiscard]] std::string with_marks_replaced(std::string_view text, What what) const {
-    std::string out;
-    std::size_t at = 0;
-    for (const Place& place : places_in(text)) {
-      const std::string instead = what(place.medium);
-      out += text.substr(at, place.begin - at);
-      out += instead.empty() ? std::string(text.substr(place.begin, place.end - place.begin)) : instead;
-      at = place.end;
-    }
-    return out += text.substr(at);
-  }
+  // Those marks in the request's texts.
+  [[nodiscard]] const engine::MediaMarks& marks() const noexcept { return marks_; }
 
  private:
-  std::string mark_;  // without its number
+  engine::MediaMarks marks_;
   std::vector<Medium> all_;
 };
 

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/media.hpp"
 #include "engine/model.hpp"
 #include "engine/prompt_tokens.hpp"
 #include "engine/template_capabilities.hpp"
@@ -18,6 +19,8 @@ struct ChatMessage {
   std::string role;  // "system", "user", "assistant", "tool"
   std::string content;
   nlohmann::ordered_json extra{};  // tool_calls, tool_call_id, name ...; null for none
+  // Of a run::ChatSession's messages: each stands where the content has the projector's marker. Templates see the text.
+  std::vector<Media> media{};
 };
 
 class ChatTemplate {

@@ -29,6 +29,9 @@ Media Media::from_samples(std::span<const float> samples) {
 bool Media::is_audio() const { return mtmd_bitmap_is_audio(bitmap_.get()); }
 std::uint32_t Media::width() const { return mtmd_bitmap_get_nx(bitmap_.get()); }
 std::uint32_t Media::height() const { return mtmd_bitmap_get_ny(bitmap_.get()); }
+std::span<const std::uint8_t> Media::bytes() const {
+  return {mtmd_bitmap_get_data(bitmap_.get()), mtmd_bitmap_get_n_bytes(bitmap_.get())};
+}
 
 PromptChunk PromptChunk::of_tokens(std::vector<llama_token> tokens) {
   PromptChunk out;

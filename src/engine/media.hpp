@@ -25,7 +25,11 @@ class Media {
   [[nodiscard]] bool is_audio() const;
   [[nodiscard]] std::uint32_t width() const;   // pixels; of a sound: how many samples
   [[nodiscard]] std::uint32_t height() const;  // pixels; of a sound: 1
+  // Pixels as from_pixels() takes them, or samples as from_samples() does: as many as the width, of 4 bytes.
+  [[nodiscard]] std::span<const std::uint8_t> bytes() const;
   [[nodiscard]] mtmd_bitmap* handle() const noexcept { return bitmap_.get(); }
+  // The same value, not merely an equal one.
+  friend bool operator==(const Media&, const Media&) = default;
 
  private:
   friend class Projector;

@@ -9,13 +9,24 @@
 #include "run/keyword_filter.hpp"
 
 #include "generation_impl.hpp"
+#include "media_impl.hpp"
 #include "model_state.hpp"
 #include "own_process.hpp"
 
 namespace plimsoll {
 namespace {
 
-ChatMessage shown(const engine::ChatMessage& message) { return {.role = message.role, .content = message.content}; }
+ChatMessage shown(const engine::ChatMessage& message) {
+  ChatMessage out{.role = message.role, .content = message.content};
+  for (const engine::Media& medium : message.media) out.media.push_back(library::media(medium));
+  return out;
+}
+
+std::vector<engine::Media> media_of(std::span<const Media> media) {
+  std::vector<engine::Media> out;
+  for (const Media& medium : media) out.push_back(medium.impl().media);
+  return out;
+}
 
 std::vector<ChatMessage> shown(const run::ChatHistory& history) {
   std::vector<ChatMessage> out;
@@ -168,6 +179,11 @@ Generation Chat::say(std::string text, GenerationOptions options) {
   return turn_of(state_, [&] { return session.say(std::move(text), state().params_of(options)); });
 }
 
+Generation Chat::say(std::string text, std::span<const Media> media, GenerationOptions options) {
+  run::ChatSession& session = *state().session;
+  return turn_of(state_, [&] { return session.say(std::move(text), media_of(media), state().params_of(options)); });
+}
+
 Generation Chat::regenerate(GenerationOptions options) {
   run::ChatSession& session = *state().session;
   return turn_of(state_, [&] { return session.regenerate(state().params_of(options)); });
@@ -181,7 +197,10 @@ Generation Chat::answer(GenerationOptions options) {
 std::vector<ChatMessage> Chat::history() const { return shown(state().session->history()); }
 
 void Chat::add(ChatMessage message) {
-  state().session->add({.role = std::move(message.role), .content = std::move(message.content), .extra = {}});
+  state().session->add({.role = std::move(message.role),
+                        .content = std::move(message.content),
+                        .extra = {},
+                        .media = media_of(message.media)});
 }
 
 void Chat::replace(std::size_t index, std::string content) { state().session->replace(index, std::move(content)); }

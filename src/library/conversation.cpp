@@ -40,6 +40,7 @@ Media Media::from_pixels(std::uint32_t width, std::uint32_t height, std::span<co
 Media Media::from_samples(std::span<const float> samples) {
   return library::media(engine::Media::from_samples(samples));
 }
+bool operator==(const Media& a, const Media& b) { return a.impl().media == b.impl().media; }
 const Media::Impl& Media::impl() const { return *library::held(impl_, "medium"); }
 std::uint32_t Media::width() const { return impl().media.width(); }
 std::uint32_t Media::height() const { return impl().media.height(); }

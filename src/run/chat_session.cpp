@@ -30,7 +30,8 @@ bool forget_oldest(ChatHistory& history) {
 ChatSession::ChatSession(Executor& executor, ChatOptions options)
     : executor_(executor),
       options_(std::move(options)),
-      transform_(options_.history_transform ? std::move(options_.history_transform) : executor.history_transform()) {
+      transform_(options_.history_transform ? std::move(options_.history_transform) : executor.history_transform()),
+      media_(executor.instance()) {
   if (!executor.instance().model()->vocab().present())
     throw Error(ErrorCode::unsupported, "this model carries no vocabulary, so one cannot talk to it");
   const std::shared_ptr<engine::Model>& model = executor.instance().model();
@@ -47,9 +48,13 @@ void ChatSession::require_idle() const {
 }
 
 ChatTurn ChatSession::say(std::string text, GenerationParams params) {
+  return say(std::move(text), {}, std::move(params));
+}
+
+ChatTurn ChatSession::say(std::string text, std::vector<engine::Media> media, GenerationParams params) {
   require_idle();
   for (const auto& transform : options_.input_transforms) text = transform(std::move(text));
-  add({.role = "user", .content = std::move(text), .extra = {}});
+  add({.role = "user", .content = std::move(text), .extra = {}, .media = std::move(media)});
   return begin(std::move(params), true);
 }
 
@@ -71,30 +76,47 @@ ChatTurn ChatSession::answer(GenerationParams params) {
 }
 
 // The rendered history, shortened where that is allowed until it leaves room to answer.
-std::vector<engine::Token> ChatSession::prompt(const GenerationParams& params) {
+ChatPrompt ChatSession::prompt(const GenerationParams& params) {
   const std::size_t capacity = executor_.instance().context().facts().n_ctx_seq;
   const std::size_t wanted = params.predict < 0 ? 1 : static_cast<std::size_t>(params.predict);
   // An answer may use up to a quarter of the context without making the chat forget; a longer one takes what is left.
   const std::size_t room = std::clamp<std::size_t>(wanted, 1, std::max<std::size_t>(1, capacity / 4));
-  ChatHistory shown = history_;
+  ChatHistory shown = media_.marked(history_);
   for (;;) {
-    std::vector<engine::Token> tokens =
-        engine::prompt_tokens(*executor_.instance().model(), transform_->to_prompt(shown));
-    const std::size_t needed = tokens.size() + (options_.forget_oldest ? room : 1);
+    ChatPrompt prompt = media_.pieces(transform_->to_prompt(shown), shown);
+    const std::size_t needed = prompt.tokens.size() + (options_.forget_oldest ? room : 1);
     stats_.forgotten = history_.size() - shown.size();
-    if (needed <= capacity || !options_.forget_oldest || !forget_oldest(shown)) return tokens;
+    if (needed <= capacity || !options_.forget_oldest || !forget_oldest(shown)) return prompt;
   }
+}
+
+// What its vectors are of is known again once all has gone well.
+std::unique_ptr<Generation> ChatSession::answer_to(const ChatPrompt& prompt, GenerationParams params) {
+  const std::vector<engine::Token> known = std::exchange(known_, {});
+  std::unique_ptr<Generation> generation;
+  if (prompt.chunks.empty()) {
+    generation = executor_.answer(prompt.tokens, std::move(params));
+  } else {
+    std::vector<engine::Token> held;
+    if (Conversation* conversation = executor_.conversation()) held = ChatMedia::named(conversation->tokens(), known);
+    const auto same = static_cast<std::size_t>(std::ranges::mismatch(held, prompt.tokens).in1 - held.begin());
+    params.draft.reset();  // it has not seen what its target has
+    generation = executor_.answer(prompt.chunks, same, std::move(params));
+  }
+  known_ = prompt.tokens;
+  return generation;
 }
 
 ChatTurn ChatSession::begin(GenerationParams params, bool user_is_new, ChatHistory replaced) {
   try {
-    const std::vector<engine::Token> tokens = prompt(params);
+    const ChatPrompt prompt = this->prompt(params);
     for (std::string& stop : transform_->stop_strings()) params.stop_strings.push_back(std::move(stop));
     if (sampler_ && !params.sampler) params.sampler = sampler_;
     if (!sampler_ && options_.sampling) params.sampling = *options_.sampling;
-    auto generation = executor_.answer(tokens, std::move(params));
-    stats_.prompt_tokens = tokens.size();
-    stats_.reused_tokens = tokens.size() - std::min(tokens.size(), generation->conversation().waiting());
+    auto generation = answer_to(prompt, std::move(params));
+    const std::size_t tokens = prompt.tokens.size();
+    stats_.prompt_tokens = tokens;
+    stats_.reused_tokens = tokens - std::min(tokens, generation->conversation().waiting());
     turn_under_way_ = true;
     return {*this, std::move(generation), user_is_new, std::move(replaced)};
   } catch (...) {
@@ -114,6 +136,7 @@ void ChatSession::add(engine::ChatMessage message) {
   require_idle();
   if (is_system(message) && !history_.empty())
     throw Error(ErrorCode::usage, "a system message stands in front of all others; use set_system()");
+  message.content = media_.with_markers(message.content, message.media.size());
   history_.push_back(std::move(message));
   stats_.messages = history_.size();
 }
@@ -122,7 +145,7 @@ void ChatSession::replace(std::size_t index, std::string content) {
   require_idle();
   if (index >= history_.size())
     throw Error(ErrorCode::usage, fmt::format("there is no message {} of {}", index, history_.size()));
-  history_[index].content = std::move(content);
+  history_[index].content = media_.with_markers(content, history_[index].media.size());
 }
 
 void ChatSession::remove_from(std::size_t index) {
@@ -154,7 +177,10 @@ void ChatSession::save(const std::filesystem::path& path) const {
   require_idle();
   SessionArchive archive{.history = history_, .fingerprint = fingerprint_of(executor_.instance().context())};
   if (sampler_) archive.sampler = sampler_->snapshot();
-  if (Conversation* conversation = executor_.conversation()) archive.sequence = conversation->save();
+  const bool has_media =
+      !std::ranges::all_of(history_, &std::vector<engine::Media>::empty, &engine::ChatMessage::media);
+  Conversation* const conversation = has_media ? nullptr : executor_.conversation();
+  if (conversation != nullptr) archive.sequence = conversation->save();
   write_archive(path, archive);
 }
 

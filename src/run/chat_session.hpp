@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "run/chat_media.hpp"
 #include "run/executor.hpp"
 #include "run/history_transform.hpp"
 #include "run/text_filter.hpp"
@@ -55,6 +56,10 @@ class ChatSession {
   // params.prompt is replaced, the transform's stop strings are added. Throws Error: context_overflow, usage (a turn is
   // under way), busy and whatever Generation's constructor throws.
   [[nodiscard]] ChatTurn say(std::string text, GenerationParams params = {});
+  // With pictures and sounds: each stands where the text has the projector's marker, or all in front of a text without
+  // one. Nothing speculates then. Throws Error also: usage (another number of markers, no projector, a medium that it
+  // cannot take), sealed (larger than planned).
+  [[nodiscard]] ChatTurn say(std::string text, std::vector<engine::Media> media, GenerationParams params = {});
   // The last answer again; what followed the last user's message is forgotten, unless nothing comes. Throws
   // Error{usage} where nobody asked.
   [[nodiscard]] ChatTurn regenerate(GenerationParams params = {});
@@ -62,7 +67,7 @@ class ChatSession {
   [[nodiscard]] ChatTurn answer(GenerationParams params = {});
 
   // The history alone; memory follows with the next turn. Throw Error{usage}: a system message that is not the first,
-  // an index beyond the last message.
+  // an index beyond the last message, another number of markers than the message has media.
   void add(engine::ChatMessage message);
   void replace(std::size_t index, std::string content);
   void remove_from(std::size_t index);
@@ -73,9 +78,9 @@ class ChatSession {
 
   [[nodiscard]] const ChatStats& stats() const noexcept { return stats_; }
 
-  // One file: history, tokens and memory, and the sampler where it lasts. Replaces `path` only once the new one is
-  // whole. Throws Error: io; usage while a turn is under way; unsupported for a sampler that cannot be saved
-  // (Sampler::snapshot).
+  // One file: history, tokens and memory, and the sampler where it lasts; of a chat with media the media in the place
+  // of tokens and memory: it is decoded again. Replaces `path` only once the new one is whole. Throws Error: io; usage
+  // while a turn is under way; unsupported for a sampler that cannot be saved (Sampler::snapshot).
   void save(const std::filesystem::path& path) const;
   // Where its memory does not fit (another kind of cache, another version of the engine), it is decoded again with the
   // next turn. Throws Error: io; usage (no such file, of another model; damaged); context_overflow; busy. Nothing has
@@ -86,7 +91,8 @@ class ChatSession {
   friend class ChatTurn;
   // `replaced`: messages that the answer takes the place of; they come back where it says nothing.
   [[nodiscard]] ChatTurn begin(GenerationParams params, bool user_is_new, ChatHistory replaced = {});
-  [[nodiscard]] std::vector<engine::Token> prompt(const GenerationParams& params);
+  [[nodiscard]] ChatPrompt prompt(const GenerationParams& params);
+  [[nodiscard]] std::unique_ptr<Generation> answer_to(const ChatPrompt& prompt, GenerationParams params);
   void require_idle() const;
   [[nodiscard]] bool restore(const SequenceSnapshot& snapshot);
   void end_turn(std::string said, const Generation& generation);
@@ -96,6 +102,8 @@ class ChatSession {
   std::unique_ptr<HistoryTransform> transform_;
   std::shared_ptr<engine::Sampler> sampler_;  // where it lasts
   ChatHistory history_;
+  ChatMedia media_;
+  std::vector<engine::Token> known_;  // the last prompt's: what the vectors in memory are of
   ChatStats stats_;
   bool turn_under_way_ = false;
 };

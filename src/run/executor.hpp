@@ -1,6 +1,7 @@
 // Executor: what can answer a prompt. Each turn of a chat is one (ChatSession).
 #pragma once
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "run/generation.hpp"
@@ -18,6 +19,9 @@ class Executor {
   // params.prompt is not looked at. Throws as Generation's constructor does.
   [[nodiscard]] virtual std::unique_ptr<Generation> answer(const std::vector<engine::Token>& prompt,
                                                            GenerationParams params) = 0;
+  // The same of a prompt in pieces, media among them, of which so many cells are in memory (`same`).
+  [[nodiscard]] virtual std::unique_ptr<Generation> answer(std::span<const engine::PromptChunk> prompt,
+                                                           std::size_t same, GenerationParams params) = 0;
   // Its lasting conversation; null where every answer has one of its own.
   [[nodiscard]] virtual Conversation* conversation() = 0;
   // Replaces it by one that was saved. Throws as BatchedExecutor::load does, and Error{unsupported} where there is

@@ -8,16 +8,29 @@ namespace plimsoll::run {
 InteractiveExecutor::InteractiveExecutor(BatchedExecutor& executor)
     : executor_(executor), conversation_(executor.create()) {}
 
+void InteractiveExecutor::require_capacity(std::size_t tokens) const {
+  const std::size_t room = conversation_.capacity();
+  if (tokens < room) return;
+  throw Error(ErrorCode::context_overflow,
+              "the prompt of " + std::to_string(tokens) + " tokens leaves no room to answer in a context of " +
+                  std::to_string(room),
+              {{"needed", tokens + 1}, {"available", room}});
+}
+
 std::unique_ptr<Generation> InteractiveExecutor::answer(const std::vector<engine::Token>& prompt,
                                                         GenerationParams params) {
-  const std::size_t room = conversation_.capacity();
-  if (prompt.size() >= room) {
-    throw Error(ErrorCode::context_overflow,
-                "the prompt of " + std::to_string(prompt.size()) + " tokens leaves no room to answer in a context of " +
-                    std::to_string(room),
-                {{"needed", prompt.size() + 1}, {"available", room}});
-  }
+  require_capacity(prompt.size());
   conversation_.replace(prompt);
+  params.prompt.clear();
+  return std::make_unique<Generation>(conversation_, std::move(params));
+}
+
+std::unique_ptr<Generation> InteractiveExecutor::answer(std::span<const engine::PromptChunk> prompt, std::size_t same,
+                                                        GenerationParams params) {
+  std::size_t cells = 0;
+  for (const engine::PromptChunk& chunk : prompt) cells += chunk.n_tokens();
+  require_capacity(cells);
+  conversation_.replace(prompt, same);
   params.prompt.clear();
   return std::make_unique<Generation>(conversation_, std::move(params));
 }

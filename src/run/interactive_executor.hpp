@@ -13,12 +13,16 @@ class InteractiveExecutor : public Executor {
 
   [[nodiscard]] std::unique_ptr<Generation> answer(const std::vector<engine::Token>& prompt,
                                                    GenerationParams params) override;
+  [[nodiscard]] std::unique_ptr<Generation> answer(std::span<const engine::PromptChunk> prompt, std::size_t same,
+                                                   GenerationParams params) override;
   [[nodiscard]] Conversation* conversation() override { return &conversation_; }
   void restore(const SequenceSnapshot& snapshot) override;
   [[nodiscard]] Instance& instance() override { return executor_.instance(); }
   [[nodiscard]] std::unique_ptr<HistoryTransform> history_transform() const override;
 
  private:
+  void require_capacity(std::size_t tokens) const;
+
   BatchedExecutor& executor_;
   Conversation conversation_;
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <span>
@@ -149,7 +150,40 @@ SequenceSnapshot snapshot_of(const Json& header, engine::StateBytes memory) {
 Json message_json(const engine::ChatMessage& message) {
   Json json{{"role", message.role}, {"content", message.content}};
   if (!message.extra.is_null()) json["extra"] = message.extra;
+  for (const engine::Media& medium : message.media)
+    json["media"].push_back({{"sound", medium.is_audio()}, {"width", medium.width()}, {"height", medium.height()}});
   return json;
+}
+
+// Behind one another in the memory of a chat that has media.
+engine::StateBytes bytes_of_media(const ChatHistory& history) {
+  engine::StateBytes out;
+  for (const engine::ChatMessage& message : history)
+    for (const engine::Media& medium : message.media)
+      out.insert(out.end(), medium.bytes().begin(), medium.bytes().end());
+  return out;
+}
+
+engine::Media medium_of(const Json& json, std::span<const std::uint8_t>& bytes) {
+  const std::uint64_t width = json.at("width").get<std::uint32_t>();
+  const std::uint64_t height = json.at("height").get<std::uint32_t>();
+  const bool is_sound = json.at("sound");
+  const std::uint64_t size = is_sound ? width * sizeof(float) : 3 * width * height;
+  if (size > bytes.size()) throw Error(ErrorCode::usage, "this state is damaged: a picture of it is cut short");
+  const auto own = bytes.first(size);
+  bytes = bytes.subspan(size);
+  if (!is_sound)
+    return engine::Media::from_pixels(static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height), own);
+  std::vector<float> samples(width);
+  std::memcpy(samples.data(), own.data(), own.size());
+  return engine::Media::from_samples(samples);
+}
+
+engine::ChatMessage message_of(const Json& json, std::span<const std::uint8_t>& media) {
+  engine::ChatMessage message{
+      .role = json.at("role"), .content = json.at("content"), .extra = json.value("extra", Json{})};
+  for (const Json& medium : json.value("media", Json::array())) message.media.push_back(medium_of(medium, media));
+  return message;
 }
 
 // A header with a right checksum and wrong members was written by another program.
@@ -187,9 +221,8 @@ void write_archive(const Sink& sink, const SessionArchive& archive, const Archiv
   for (const engine::ChatMessage& message : archive.history) header["history"].push_back(message_json(message));
   if (archive.sequence) header["sequence"] = header_of(*archive.sequence);
   if (archive.sampler) header["sampler"] = engine::to_json(*archive.sampler);
-  std::span<const std::uint8_t> memory;
-  if (archive.sequence) memory = archive.sequence->memory;
-  write(sink, header, memory, progress);
+  if (archive.sequence) return write(sink, header, archive.sequence->memory, progress);
+  write(sink, header, bytes_of_media(archive.history), progress);
 }
 
 SequenceSnapshot read_sequence_archive(std::istream& in, const ArchiveProgress& progress) {
@@ -203,10 +236,8 @@ SessionArchive read_session_archive(std::istream& in, const ArchiveProgress& pro
   return understood([&] {
     Content content = read(in, "session", progress);
     SessionArchive archive{.fingerprint = content.header.at("fingerprint")};
-    for (const Json& message : content.header.at("history")) {
-      archive.history.push_back(
-          {.role = message.at("role"), .content = message.at("content"), .extra = message.value("extra", Json{})});
-    }
+    std::span<const std::uint8_t> media = content.memory;
+    for (const Json& message : content.header.at("history")) archive.history.push_back(message_of(message, media));
     if (content.header.contains("sampler"))
       archive.sampler = engine::sampler_snapshot_from_json(content.header.at("sampler"));
     if (content.header.contains("sequence"))

@@ -20,8 +20,9 @@ namespace plimsoll::run {
 
 struct SessionArchive {
   ChatHistory history{};
-  std::string fingerprint{};                   // fingerprint_of() the context it was saved from
-  std::optional<SequenceSnapshot> sequence{};  // none: the executor keeps no conversation
+  std::string fingerprint{};  // fingerprint_of() the context it was saved from
+  // None: the executor keeps no conversation, or there are media in the history, which stand in its place.
+  std::optional<SequenceSnapshot> sequence{};
   std::optional<engine::SamplerSnapshot> sampler{};
 };
 

@@ -59,7 +59,7 @@ void replace_in(api::TextRequest& request) {
   auto* chat = std::get_if<api::ChatPrompt>(&request.prompt);
   if (chat == nullptr) return;
   for (engine::ChatMessage& message : chat->messages)
-    message.content = request.media.with_marks_replaced(message.content, words);
+    message.content = request.media.marks().with_marks_replaced(message.content, words);
 }
 
 }  // namespace

@@ -147,24 +147,17 @@ ReadPrompts PromptReader::read(const api::TextRequest& request, const std::strin
 void PromptReader::add_pieces(ReadPrompts& out, std::vector<Token> before, const engine::PromptText& text,
                               const api::MediaList& media) const {
   std::vector<bool> is_there(media.all().size());
-  std::size_t at = 0;
   bool is_first = true;
   std::vector<Token>& text_tokens = out.prompts.emplace_back();
-  const auto add_text = [&](std::size_t end) {
-    engine::PromptText part;
-    part.append(text, at, end - at);
-    std::vector<Token> tokens = std::exchange(is_first, false) ? tokens_behind(std::move(before), part)
-                                                               : engine::prompt_tokens(*model_, part, false);
+  for (const engine::MediaMarks::Part& part : media.marks().parts_of(text)) {
+    std::vector<Token> tokens = std::exchange(is_first, false) ? tokens_behind(std::move(before), part.text)
+                                                               : engine::prompt_tokens(*model_, part.text, false);
     text_tokens.insert(text_tokens.end(), tokens.begin(), tokens.end());
     if (!tokens.empty()) out.pieces.push_back({.tokens = std::move(tokens)});
-  };
-  for (const api::MediaList::Place& place : media.places_in(text.text)) {
-    add_text(place.begin);
-    out.pieces.push_back({.medium = place.medium});
-    is_there[place.medium] = true;
-    at = place.end;
+    if (!part.medium) continue;
+    out.pieces.push_back({.medium = part.medium});
+    is_there[*part.medium] = true;
   }
-  add_text(text.text.size());
   for (std::size_t i = 0; i < is_there.size(); ++i) {
     const api::Medium& medium = media.all()[i];
     if (!is_there[i] && !medium.is_left_out)

@@ -149,7 +149,7 @@ void Server::Impl::add_tokenizer_routes() {
                  const auto& chat = std::get<api::ChatPrompt>(asked.prompt);
                  const engine::PromptText prompt = reader.text_of(chat, named.chat_template(), stop);
                  const auto marker = [](std::size_t) { return std::string("<__media__>"); };
-                 Json answer{{"prompt", asked.media.with_marks_replaced(prompt.text, marker)}};
+                 Json answer{{"prompt", asked.media.marks().with_marks_replaced(prompt.text, marker)}};
                  if (!has_media(asked.media) && reader.vocab().present())
                    answer["tokens"] = engine::prompt_tokens(reader.model(), prompt);
                  put(response, answer);

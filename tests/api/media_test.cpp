@@ -22,8 +22,8 @@ constexpr const char* kWebP = "UklGRi4uLi5XRUJQVlA4IA==";
 
 // A text with "{0}" for each mark.
 std::string shown(const Asked& asked, const std::string& text) {
-  return asked.request.media.with_marks_replaced(text,
-                                                 [](std::size_t medium) { return "{" + std::to_string(medium) + "}"; });
+  return asked.request.media.marks().with_marks_replaced(
+      text, [](std::size_t medium) { return "{" + std::to_string(medium) + "}"; });
 }
 
 std::string last(const Asked& asked) {
@@ -58,10 +58,10 @@ TEST(MediaTest, OpenAisPartsStandWhereTheyStood) {
 TEST(MediaTest, WhatSomebodySaysIsNoMark) {
   Asked asked = chat(url(std::string("data:;base64,") + kPicture));
   const std::string& text = std::get<ChatPrompt>(asked.request.prompt).messages.back().content;
-  EXPECT_EQ(asked.request.media.places_in(text).size(), 1U);
-  EXPECT_TRUE(chat(url(std::string("data:;base64,") + kPicture)).request.media.places_in(text).empty())
+  EXPECT_EQ(asked.request.media.marks().places_in(text).size(), 1U);
+  EXPECT_TRUE(chat(url(std::string("data:;base64,") + kPicture)).request.media.marks().places_in(text).empty())
       << "of another request";
-  EXPECT_TRUE(asked.request.media.places_in("<__media__> medium_0_ <|image_pad|>").empty());
+  EXPECT_TRUE(asked.request.media.marks().places_in("<__media__> medium_0_ <|image_pad|>").empty());
 }
 
 TEST(MediaTest, OtherApisParts) {

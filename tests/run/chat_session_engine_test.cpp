@@ -25,6 +25,12 @@ class StatelessExecutor final : public Executor {
     params.prompt = prompt;
     return std::make_unique<Generation>(executor_.create(), std::move(params));
   }
+  [[nodiscard]] std::unique_ptr<Generation> answer(std::span<const engine::PromptChunk> prompt, std::size_t,
+                                                   GenerationParams params) override {
+    Conversation conversation = executor_.create();
+    conversation.replace(prompt, 0);
+    return std::make_unique<Generation>(std::move(conversation), std::move(params));
+  }
   [[nodiscard]] Conversation* conversation() override { return nullptr; }
   void restore(const SequenceSnapshot&) override { throw Error(ErrorCode::unsupported, "there is no conversation"); }
   [[nodiscard]] Instance& instance() override { return executor_.instance(); }
