@@ -586,6 +586,13 @@ PLIMSOLL_API plimsoll_error *plimsoll_chat_close(plimsoll_chat *chat);
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_chat_say(plimsoll_chat *chat, const char *text, int64_t length,
                                                    const plimsoll_generation_options *options,
                                                    plimsoll_generation **generation);
+/* The same with pictures and sounds: each stands where the text has plimsoll_model_media_marker, or all in front of a
+ * text without one. PLIMSOLL_USAGE: another number of markers, no projector; PLIMSOLL_SEALED: larger than planned. They
+ * may be closed once this has returned. */
+PLIMSOLL_CHECKED plimsoll_error *plimsoll_chat_say_media(plimsoll_chat *chat, const char *text, int64_t length,
+                                                         plimsoll_media *const *media, uint64_t count,
+                                                         const plimsoll_generation_options *options,
+                                                         plimsoll_generation **generation);
 /* The last answer again; the old one stays where nothing comes. */
 PLIMSOLL_CHECKED plimsoll_error *plimsoll_chat_regenerate(plimsoll_chat *chat,
                                                           const plimsoll_generation_options *options,

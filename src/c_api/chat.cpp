@@ -8,6 +8,7 @@
 #include "call.hpp"
 #include "defaults.hpp"
 #include "generation_options.hpp"
+#include "media.hpp"
 #include "objects.hpp"
 
 using namespace plimsoll::c_api;
@@ -83,6 +84,14 @@ plimsoll_error* plimsoll_chat_say(plimsoll_chat* chat, const char* said, int64_t
                                   const plimsoll_generation_options* options, plimsoll_generation** generation) {
   return turn(chat, options, generation, [&](plimsoll::Chat& with, plimsoll::GenerationOptions how) {
     return with.say(text(said, length, "text"), std::move(how));
+  });
+}
+
+plimsoll_error* plimsoll_chat_say_media(plimsoll_chat* chat, const char* said, int64_t length,
+                                        plimsoll_media* const* media, uint64_t count,
+                                        const plimsoll_generation_options* options, plimsoll_generation** generation) {
+  return turn(chat, options, generation, [&](plimsoll::Chat& with, plimsoll::GenerationOptions how) {
+    return with.say(text(said, length, "text"), media_of(media, count), std::move(how));
   });
 }
 

@@ -1,6 +1,7 @@
 #include "allocations.hpp"
 #include "call.hpp"
 #include "generation_options.hpp"
+#include "media.hpp"
 #include "objects.hpp"
 
 using namespace plimsoll::c_api;
@@ -97,11 +98,7 @@ plimsoll_error* plimsoll_conversation_prompt(plimsoll_conversation* conversation
 
 plimsoll_error* plimsoll_conversation_prompt_media(plimsoll_conversation* conversation, const char* text,
                                                    int64_t length, plimsoll_media* const* media, uint64_t count) {
-  return call([&] {
-    std::vector<plimsoll::Media> all;
-    for (plimsoll_media* one : list_of(media, count, "media")) all.push_back(found(one)->media);
-    Talk(conversation)->prompt(text_of(text, length, "text"), all);
-  });
+  return call([&] { Talk(conversation)->prompt(text_of(text, length, "text"), media_of(media, count)); });
 }
 
 plimsoll_error* plimsoll_conversation_prompt_tokens(plimsoll_conversation* conversation, const int32_t* tokens,

@@ -1,3 +1,4 @@
+#include "media.hpp"
 #include "allocations.hpp"
 #include "call.hpp"
 #include "objects.hpp"
@@ -16,6 +17,12 @@ plimsoll_error* made(plimsoll_media** media, Make&& make) {
 }
 
 }  // namespace
+
+std::vector<plimsoll::Media> plimsoll::c_api::media_of(plimsoll_media* const* media, std::uint64_t count) {
+  std::vector<Media> out;
+  for (plimsoll_media* one : list_of(media, count, "media")) out.push_back(found(one)->media);
+  return out;
+}
 
 extern "C" {
 

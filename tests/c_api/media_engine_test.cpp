@@ -97,6 +97,29 @@ TEST_F(CApiMedia, ASoundIsHeard) {
   expect_code(PLIMSOLL_USAGE, "4294967295", plimsoll_media_from_samples(samples.data(), 0xFFFFFFFFULL, &sound));
 }
 
+TEST_F(CApiMedia, AChatSeesWhatIsSaidWithIt) {
+  open_with(ProjectorKind::fixed);
+  const std::vector<std::uint8_t> pixels = random_pixels(40, 24);
+  plimsoll_media* picture = nullptr;
+  expect_ok(plimsoll_media_from_pixels(40, 24, pixels.data(), pixels.size(), &picture));
+  plimsoll_chat* chat = nullptr;
+  expect_ok(plimsoll_chat_open(model, nullptr, &chat));
+  const plimsoll_generation_options options = greedy();
+  plimsoll_generation* generation = nullptr;
+  expect_code(PLIMSOLL_USAGE, "2 markers",
+              plimsoll_chat_say_media(chat, (marker() + marker()).c_str(), -1, &picture, 1, &options, &generation));
+  EXPECT_EQ(generation, nullptr);
+  expect_ok(plimsoll_chat_say_media(chat, "What is this?", -1, &picture, 1, &options, &generation));
+  expect_ok(plimsoll_media_close(picture));
+  char* text = nullptr;
+  expect_ok(plimsoll_generation_rest(generation, &text, nullptr));
+  expect_ok(plimsoll_generation_close(generation));
+  EXPECT_FALSE(taken(text).empty());
+  expect_ok(plimsoll_chat_history_json(chat, &text));
+  EXPECT_NE(taken(text).find(marker() + "What is this?"), std::string::npos);
+  expect_ok(plimsoll_chat_close(chat));
+}
+
 TEST_F(CApi, AModelWithoutAProjectorSeesNothing) {
   open();
   char* marker = nullptr;
