@@ -29,7 +29,8 @@ nlohmann::ordered_json object_of(const std::string& text) {
 std::string template_values(const ServeOptions& options) {
   auto values = nlohmann::ordered_json::object();
   for (const std::string& text : options.template_values) values.update(object_of(text));
-  if (options.reasoning != "auto") values["enable_thinking"] = options.reasoning == "on";
+  if (options.reasoning == "auto") values["enable_thinking"] = "auto";
+  if (options.reasoning == "on" || options.reasoning == "off") values["enable_thinking"] = options.reasoning == "on";
   if (options.reasoning_budget == 0) values["enable_thinking"] = false;
   if (!options.reasoning_effort.empty()) values["reasoning_effort"] = options.reasoning_effort;
   return values.empty() ? std::string{} : values.dump();
@@ -171,10 +172,12 @@ void add_template_options(CLI::App& command, ServeOptions& o) {
          ->envname("PLIMSOLL_CHAT_TEMPLATE_KWARGS")
          ->type_name("JSON"),
      "Server");
-  of(command.add_option("--reasoning", o.reasoning, "Whether models think that can be told so: on, off or auto")
+  of(command
+         .add_option("--reasoning", o.reasoning,
+                     "Whether models think that can be told so: on, off, or auto: where that decides how answers "
+                     "begin. Without it their templates do as they do")
          ->check(CLI::IsMember({"on", "off", "auto"}))
-         ->envname("PLIMSOLL_REASONING")
-         ->capture_default_str(),
+         ->envname("PLIMSOLL_REASONING"),
      "Server");
   of(command
          .add_option("--reasoning-effort", o.reasoning_effort,

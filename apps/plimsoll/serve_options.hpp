@@ -21,7 +21,7 @@ struct ServeOptions {
   std::vector<std::string> aliases;
   std::vector<std::string> tags;
   std::vector<std::string> template_values;  // JSON objects, the later ones over the earlier
-  std::string reasoning = "auto";            // on, off
+  std::string reasoning;                     // on, off, auto; empty: as templates do where nobody says anything
   std::string reasoning_effort;              // empty: the template's own
   std::int64_t reasoning_budget = -1;        // tokens of a thought; 0: none, -1: no limit
   std::int64_t idle_s = -1;                  // a model goes once it was idle so long; -1: what the fleet file says

@@ -55,8 +55,13 @@ void pass_on_kept_thoughts(const ChatForm& form, Json& values) {
   }
 }
 
-// Whether the model is to think, asked for under any name, is said under the template's own.
-void pass_on_thinking(const ThinkingSwitch* own, Json& values) {
+// Whether the model is to think, asked for under any name, is said under the template's own. "auto": it is where that
+// decides how answers begin, and else the template does as it does.
+void pass_on_thinking(const ThinkingSwitch* own, bool decides_the_end, Json& values) {
+  if (values.contains("enable_thinking") && values["enable_thinking"] == "auto") {
+    values.erase("enable_thinking");
+    if (decides_the_end && !asked_to_think(values)) values["enable_thinking"] = true;
+  }
   if (own == nullptr || values.contains(own->name)) return;
   if (const auto thinks = asked_to_think(values)) values[own->name] = own->value(*thinks);
 }
@@ -80,6 +85,7 @@ struct ChatTemplate::Impl {
   TemplateCapabilities can = capabilities_of(*form);
   TemplateCapabilities uses = can;
   const ThinkingSwitch* thinking_switch = thinking_switch_of(*form);
+  bool thinking_decides_the_end = thinking_switch != nullptr && changes_the_end(*form, *thinking_switch);
   CallWriter writer{};
 };
 
@@ -144,7 +150,7 @@ PromptText ChatTemplate::apply(const std::vector<ChatMessage>& messages, bool ad
   Json none{{"tools", nullptr}, {"documents", nullptr}};  // as transformers gives what there is none of
   if (values.is_object()) given.update(values);
   pass_on_kept_thoughts(*impl_->form, given);
-  pass_on_thinking(impl_->thinking_switch, given);
+  pass_on_thinking(impl_->thinking_switch, impl_->thinking_decides_the_end, given);
   none.update(given);
   const jinja::RenderOptions options = options_for(values, stop);
   try {

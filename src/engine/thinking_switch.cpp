@@ -1,6 +1,7 @@
 #include "thinking_switch.hpp"
 
 #include <algorithm>
+#include <functional>
 
 #include "template_probe.hpp"
 
@@ -18,11 +19,18 @@ constexpr ThinkingSwitch kSwitches[] = {{.name = "enable_thinking"},
                                         {.name = "thinking_mode", .on = "on", .off = "off"},
                                         {.name = "thinking_option", .on = "on", .off = "off"}};
 
-bool changes_something(const TemplateProbe& probe, const ThinkingSwitch& one) {
+constexpr std::size_t kEnd = 8;  // bytes; marks of thoughts end within them
+
+std::string end_of(const std::string& text) { return text.substr(text.size() - std::min(text.size(), kEnd)); }
+
+// `part`: of a prompt that asks for an answer.
+template <class Part>
+bool changes(const ChatForm& form, const ThinkingSwitch& one, Part part) {
+  const TemplateProbe probe(form);
   const auto differs = [&](const Json& content) {
     const Json messages = Json::array({{{"role", "user"}, {"content", content}}});
     const auto thinking = [&](bool on) {
-      return probe.text(messages, {{one.name, one.value(on)}, {"add_generation_prompt", true}});
+      return part(probe.text(messages, {{one.name, one.value(on)}, {"add_generation_prompt", true}}));
     };
     return thinking(true) != thinking(false);
   };
@@ -37,11 +45,13 @@ Json ThinkingSwitch::value(bool thinks) const {
 }
 
 const ThinkingSwitch* thinking_switch_of(const ChatForm& form) {
-  const TemplateProbe probe(form);
-  const auto* const found = std::ranges::find_if(
-      kSwitches, [&](const ThinkingSwitch& one) { return form.mentions(one.name) && changes_something(probe, one); });
+  const auto* const found = std::ranges::find_if(kSwitches, [&](const ThinkingSwitch& one) {
+    return form.mentions(one.name) && changes(form, one, std::identity());
+  });
   return found == std::ranges::end(kSwitches) ? nullptr : found;
 }
+
+bool changes_the_end(const ChatForm& form, const ThinkingSwitch& one) { return changes(form, one, end_of); }
 
 std::optional<bool> asked_to_think(const Json& values) {
   for (const ThinkingSwitch& one : kSwitches) {

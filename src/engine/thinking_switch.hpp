@@ -16,6 +16,8 @@ struct ThinkingSwitch {
 
 // The one that changes what this template writes; null: none does.
 [[nodiscard]] const ThinkingSwitch* thinking_switch_of(const ChatForm& form);
+// Whether it changes how the prompt ends, and so how the answer begins.
+[[nodiscard]] bool changes_the_end(const ChatForm& form, const ThinkingSwitch& one);
 // What these values say, under whichever name; empty: nothing.
 [[nodiscard]] std::optional<bool> asked_to_think(const nlohmann::ordered_json& values);
 

@@ -198,6 +198,22 @@ TEST(ChatTemplateTest, WhetherToThinkIsSaidUnderTheTemplatesOwnName) {
   EXPECT_EQ(text("{{ messages[0].thinking }}", {{"enable_thinking", true}}), "a");
 }
 
+TEST(ChatTemplateTest, AutoIsToThinkWhereThatDecidesHowAnswersBegin) {
+  const auto text = [](const char* source, const nlohmann::ordered_json& given) {
+    const ChatTemplate chat(std::string("{{ messages[0].content }}") + source, "", "");
+    return chat.apply({{.role = "user", .content = "a"}}, true, {}, given).text;
+  };
+  const nlohmann::ordered_json automatic{{"enable_thinking", "auto"}};
+  constexpr const char* kEnds = "<think>{{ '</think>' if not enable_thinking }}";
+  EXPECT_EQ(text(kEnds, {}), "a<think></think>");
+  EXPECT_EQ(text(kEnds, automatic), "a<think>");
+  EXPECT_EQ(text("{{ '<think></think>' if thinking is not defined or not thinking }}", automatic), "a");
+  EXPECT_EQ(text(kEnds, {{"enable_thinking", "auto"}, {"thinking", false}}), "a<think></think>") << "told otherwise";
+  // Granite's switch is about what the system message says.
+  EXPECT_EQ(text("{{ 'Think first.' if thinking }}|assistant: yes", automatic), "a|assistant: yes");
+  EXPECT_EQ(text("{{ enable_thinking is defined }}", automatic), "aFalse") << "no word of ours reaches a template";
+}
+
 TEST(ChatTemplateTest, ValuesOfTheRequestGoOverOurs) {
   const ChatTemplate chat("{{ messages[0].content }}{{ bos_token }}{{ date_string }}{{ enable_thinking }}", "<s>", "");
   EXPECT_EQ(
