@@ -109,9 +109,11 @@ host::Fleet fleet_of(const std::string& file, const ModelOptions& options) {
   return fleet;
 }
 
+bool is_fleet_file(const std::string& source) { return source.ends_with(".toml"); }
+
 host::Fleet fleet_of_sources(const std::vector<std::string>& sources, const ModelOptions& options,
                              const FleetPurpose& purpose) {
-  const bool fleet_file = std::ranges::any_of(sources, [](const std::string& s) { return s.ends_with(".toml"); });
+  const bool fleet_file = std::ranges::any_of(sources, is_fleet_file);
   if (!fleet_file) return fleet_of_models(sources, options, purpose);
   if (sources.size() > 1 || options.has("--model"))
     throw Error(ErrorCode::usage, "a fleet file stands alone: its models are those it lists");

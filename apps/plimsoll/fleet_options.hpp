@@ -17,6 +17,7 @@ struct FleetPurpose {
   DraftOptions draft;   // of the only model
 };
 
+[[nodiscard]] bool is_fleet_file(const std::string& source);
 // The fleet of that file; budgets of the command line come after its own, so that they count.
 [[nodiscard]] host::Fleet fleet_of(const std::string& file, const ModelOptions& options);
 

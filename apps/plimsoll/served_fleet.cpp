@@ -67,8 +67,6 @@ void add_aliases(host::Fleet& fleet, const std::vector<std::string>& given) {
   }
 }
 
-bool is_fleet_file(const std::string& source) { return source.ends_with(".toml"); }
-
 // Where the flag was given.
 void set_size(const char* flag, const std::string& given, Bytes& target) {
   if (given.empty()) return;
