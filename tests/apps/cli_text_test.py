@@ -207,6 +207,19 @@ class Sees(Cli):
         out, _ = self.see("--image", self.PICTURE, "--image", self.PICTURE, "-p", "Day 12.", "--json")
         self.assertEqual(json.loads(out)["prompt_tokens"] - with_one, 16 + 1)  # and the line's end between them
 
+    def chat(self, *lines, status=0):
+        text = "".join(f"{line}\n" for line in lines)
+        return self.run_it("chat", "-m", self.BOSUN, "--mmproj", self.PROJECTOR, *SMALL, "--temp", 0, "-n", 4, input=text.encode(), status=status)
+
+    def test_a_picture_goes_with_the_next_message_of_a_chat(self):
+        out, _ = self.chat(f"/image {self.PICTURE}", "See.", "/stats", "And then?", "/history", f"/save {self.path}/chat", "/clear", f"/load {self.path}/chat", "So?")
+        self.assertIn("user: <__media__>See.", out)
+        self.assertIn("user: And then?", out)
+        self.assertIn("allocations after seal 0", out)
+        self.assertRegex(self.chat("/image absent.png", status=FAILED)[1], "cannot be read")
+        _, err = self.run_it("chat", "-m", self.BOSUN, *SMALL, input=f"/image {self.PICTURE}\n".encode(), status=USAGE)
+        self.assertIn("without a projector", err)
+
     def test_what_means_nothing(self):
         for flags, status, words in (
                 (["--image", self.PICTURE, "-p", "<__media__> <__media__>"], USAGE, "2 markers"),
