@@ -657,7 +657,7 @@ complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l metrics-compat -d
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l log-format -x -d 'text or json, on stderr'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l eviction -x -d 'Which model goes first where another one needs its memory'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l isolate -d 'Models compute in a process of their own, one for each compute group'
-complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l models-max -x -d 'Models that are loaded for requests at once'
+complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l models-max -x -d 'Models that are loaded at once'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l no-models-autoload -d 'Requests for a model that is not loaded are refused'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l time-to-live -x -d 'Seconds that a model stays once it is idle'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l keep-in-host -x -d 'Host memory for weights of models that have gone, so that they come back without their file'

@@ -223,11 +223,10 @@ void add_host_options(CLI::App& command, ServeOptions& o) {
          ->envname("PLIMSOLL_ISOLATE"),
      "Server");
   of(command
-         .add_option("--models-max", o.server.most_models,
-                     "Models that are loaded for requests at once; 0: as many as fit")
-         ->check(CLI::Range(0, 1'000'000))
-         ->envname("PLIMSOLL_MODELS_MAX")
-         ->capture_default_str(),
+         .add_option("--models-max", o.most_models,
+                     "Models that are loaded at once; 0: as many as fit. Else what the fleet file says")
+         ->check(CLI::Range(std::int64_t{0}, host::kMostModels))
+         ->envname("PLIMSOLL_MODELS_MAX"),
      "Server");
   of(command
          .add_flag("--no-models-autoload", o.no_autoload,

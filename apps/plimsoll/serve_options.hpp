@@ -24,6 +24,7 @@ struct ServeOptions {
   std::string reasoning;                     // on, off, auto; empty: as templates do where nobody says anything
   std::string reasoning_effort;              // empty: the template's own
   std::int64_t reasoning_budget = -1;        // tokens of a thought; 0: none, -1: no limit
+  std::int64_t most_models = -1;             // loaded at once; 0: as many as fit, -1: what the fleet file says
   std::int64_t idle_s = -1;                  // a model goes once it was idle so long; -1: what the fleet file says
   std::vector<std::string> sources;          // a fleet file, model files, a folder
   server::ServerOptions server;

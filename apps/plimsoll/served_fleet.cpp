@@ -159,6 +159,7 @@ host::Fleet ServedFleet::read() {
                                                : fleet_of_sources(options_.sources, options_.model, options_.purpose);
   set_size("--keep-in-host", options_.keep_in_host, fleet.keep_in_host);
   set_size("--yield-to-foreign", options_.yield_to_foreign, fleet.yield_to_foreign);
+  if (options_.most_models >= 0) fleet.most_models = static_cast<std::size_t>(options_.most_models);
   if (options_.isolate) fleet.isolation.own_process = true;
   if (options_.decode_s > 0)
     fleet.isolation.most_decode_time = std::chrono::milliseconds(std::llround(options_.decode_s * 1000));

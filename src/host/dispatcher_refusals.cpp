@@ -58,6 +58,11 @@ void Dispatcher::turn_away(const Ticket& ticket, const FreeCapacity& capacity, T
   std::vector<std::string> spared{ticket.model};
   spared.insert(spared.end(), stay.begin(), stay.end());
   const std::string beside = pinned.empty() ? "" : " beside the pinned " + pinned;
+  if (!capacity.are_few_enough(spared.size())) {
+    return refuse(ticket, ErrorCode::over_budget,
+                  fmt::format("'{}' does not fit{}: {} models are loaded at once at most", ticket.model, beside,
+                              capacity.most_models()));
+  }
   if (const auto verdicts = capacity.judge_by_budgets(spared); !plan::all_fit(verdicts)) {
     return refuse(ticket, ErrorCode::over_budget,
                   fmt::format("'{}' does not fit{}: {}", ticket.model, beside, why_not(verdicts)));

@@ -75,6 +75,8 @@ struct SwapLimits {
 
 using memory::Thresholds;
 
+inline constexpr std::int64_t kMostModels = 1'000'000;
+
 struct Fleet {
   std::vector<FleetModel> models{};
   std::vector<memory::BudgetRequest> budgets{};
@@ -84,7 +86,8 @@ struct Fleet {
   std::vector<device::RpcAddress> rpc{};  // servers whose devices are among those to plan for
   bool rpc_insecure = false;              // they may be at addresses that are not private
   Bytes keep_in_host{};  // for weights of models that have gone, so that they come back without their file; 0: nothing
-  Bytes yield_to_foreign{};  // of each memory, for programs that are not Plimsoll's: see ForeignWatch; 0: nothing
+  Bytes yield_to_foreign{};     // of each memory, for programs that are not Plimsoll's: see ForeignWatch; 0: nothing
+  std::size_t most_models = 0;  // loaded at once, drafts not counted; 0: as many as fit
   std::string eviction = kDefaultEviction;  // by which policy: see eviction_policies.hpp
   Thresholds thresholds{};
   std::vector<FleetKey> keys{};  // of those who may ask, for a server

@@ -107,6 +107,7 @@ Keys settings_that_differ(const Fleet& before, const Fleet& after) {
   differs("budgets", !are_same(before.budgets, after.budgets));
   differs("runtime", before.runtime != after.runtime);
   differs("prefault", before.prefault != after.prefault);
+  differs("models-max", before.most_models != after.most_models);
   differs("keep-in-host", before.keep_in_host != after.keep_in_host);
   differs("yield-to-foreign", before.yield_to_foreign != after.yield_to_foreign);
   differs("eviction", before.eviction != after.eviction);

@@ -72,6 +72,7 @@ void add_settings(TableReader& reader, Fleet& fleet) {
       "runtime", [&](const std::string& value) { fleet.runtime.push_back(valid(plan::parse_runtime(value))); },
       "a list like [\"CUDA0=600MiB\"]");
   reader.flag("prefault", fleet.prefault);
+  reader.number("models-max", fleet.most_models, 0, kMostModels);
   reader.text(
       "keep-in-host", [&](const std::string& value) { set_bytes("keep-in-host", fleet.keep_in_host, value); },
       "a size like \"8GiB\"");
@@ -92,7 +93,8 @@ Fleet read_root(const toml::table& root, const std::filesystem::path& folder, Co
   Fleet fleet;
   TableReader reader(
       complaints,
-      "a fleet; known are budgets, runtime, prefault, keep-in-host, yield-to-foreign, eviction, rpc, rpc-insecure, "
+      "a fleet; known are budgets, runtime, prefault, models-max, keep-in-host, yield-to-foreign, eviction, rpc, "
+      "rpc-insecure, "
       "isolation, max-decode-time, process-memory, most-deaths, [swap], [thresholds], [[key]] and [[model]]");
   add_settings(reader, fleet);
   std::vector<std::string> servers;

@@ -12,7 +12,8 @@ FleetPlan plan_fleet(const Fleet& fleet, plan::Planner& planner, const Surroundi
   add_processes(fleet, all.models);
   std::vector<plan::DeviceState> devices;
   for (plan::DeviceVerdict& verdict : all.devices) devices.push_back(std::move(verdict.state));
-  FleetPlan plan = plan_fleet(fleet, FreeCapacity(std::move(all.models), std::move(devices), drafts_of(fleet)));
+  FleetPlan plan =
+      plan_fleet(fleet, FreeCapacity(std::move(all.models), std::move(devices), drafts_of(fleet), fleet.most_models));
   require_a_usable_one(fleet, plan.capacity);
   plan.explanation = std::move(all.explanation);
   plan.explanation.append_range(explain_processes(fleet));

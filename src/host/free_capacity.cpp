@@ -31,8 +31,8 @@ bool fits_alone(const plan::ModelPlan& model, const std::vector<plan::DeviceStat
 }  // namespace
 
 FreeCapacity::FreeCapacity(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> devices,
-                           std::map<std::string, std::string> drafts)
-    : models_(std::move(models)), devices_(std::move(devices)), drafts_(std::move(drafts)) {
+                           std::map<std::string, std::string> drafts, std::size_t most_models)
+    : models_(std::move(models)), devices_(std::move(devices)), drafts_(std::move(drafts)), most_models_(most_models) {
   std::set<std::string> compute_groups;
   std::vector<plan::ModelPlan> possible;
   for (const plan::ModelPlan& model : models_) {
@@ -122,7 +122,7 @@ std::vector<plan::DeviceVerdict> FreeCapacity::judge_by_budgets(const std::vecto
 void FreeCapacity::replace(const plan::ModelPlan& plan) {
   std::vector<plan::ModelPlan> models = models_;
   models[index_of(plan.name)] = plan;
-  *this = FreeCapacity(std::move(models), devices_, drafts_);
+  *this = FreeCapacity(std::move(models), devices_, drafts_, most_models_);
 }
 
 void FreeCapacity::exchange(const std::string& model, std::vector<plan::ModelPlan> plans,
@@ -136,11 +136,11 @@ void FreeCapacity::exchange(const std::string& model, std::vector<plan::ModelPla
   drafts.erase(model);
   if (draft) drafts[model] = *draft;
   models.append_range(std::move(plans));
-  *this = FreeCapacity(std::move(models), devices_, std::move(drafts));
+  *this = FreeCapacity(std::move(models), devices_, std::move(drafts), most_models_);
 }
 
 void FreeCapacity::set_devices(std::vector<plan::DeviceState> devices) {
-  *this = FreeCapacity(models_, std::move(devices), drafts_);
+  *this = FreeCapacity(models_, std::move(devices), drafts_, most_models_);
 }
 
 Bytes FreeCapacity::required(const std::vector<std::string>& names) const {

@@ -49,9 +49,10 @@ struct Shortage {
 class FreeCapacity {
  public:
   // Readings are those of devices that hold nothing of these models yet; see look_again(). `drafts`: by a model's name
-  // that of the model which comes and goes with it.
+  // that of the model which comes and goes with it. `most_models`: loaded at once, drafts not counted; 0: as many as
+  // fit.
   FreeCapacity(std::vector<plan::ModelPlan> models, std::vector<plan::DeviceState> devices,
-               std::map<std::string, std::string> drafts = {});
+               std::map<std::string, std::string> drafts = {}, std::size_t most_models = 0);
 
   // The verdict of each device on these models together, as if nothing else of ours were there but what the devices'
   // `ours` says. A compute group's compute buffers count as soon as one of its models is among them, a draft with its
@@ -60,6 +61,10 @@ class FreeCapacity {
   // As judge(), whatever is free.
   [[nodiscard]] std::vector<plan::DeviceVerdict> judge_by_budgets(const std::vector<std::string>& names) const;
   [[nodiscard]] bool fits(const std::vector<std::string>& names) const;
+  [[nodiscard]] std::size_t most_models() const noexcept { return most_models_; }
+  [[nodiscard]] bool are_few_enough(std::size_t models) const noexcept {
+    return most_models_ == 0 || models <= most_models_;
+  }
 
   // Whether a model can be loaded beside those that stay, once some of those that are loaded have gone: all together
   // are within the budgets, and what it needs is free now or comes back with them. Where no moment was looked at, it
@@ -85,6 +90,7 @@ class FreeCapacity {
     void for_each_missing(Report&& report) const;
 
     const FreeCapacity& capacity_;
+    std::size_t count_ = 0;                  // of newcomers and those that stay
     std::vector<std::size_t> may_go_;        // models
     std::vector<std::size_t> offers_;        // of others, at this moment
     std::vector<std::uint64_t> needed_;      // by device: what newcomers take that is not there already
@@ -172,6 +178,7 @@ class FreeCapacity {
   std::vector<plan::DeviceState> devices_;
   std::optional<Moment> moment_;
   std::map<std::string, std::string> drafts_;
+  std::size_t most_models_ = 0;
   std::vector<plan::ModelPlan> group_plans_;  // one for each compute group: its compute entries and nothing else
 
   // The matrix: models (and compute groups) by devices, made of what stands above.

@@ -163,6 +163,7 @@ bool FreeCapacity::are_free(const Amounts& total) const {
 }
 
 bool FreeCapacity::fits(const std::vector<std::string>& names) const {
+  if (!are_few_enough(names.size())) return false;
   Amounts total(devices_.size());
   std::vector<bool> counted(models_.size() + group_plans_.size());
   const auto count = [&](std::size_t model) {
@@ -203,6 +204,7 @@ FreeCapacity::Trial::Trial(const FreeCapacity& capacity, const std::string& newc
     const std::size_t model = capacity.index_of(name);
     count(model);
     if (capacity.rows_[model].draft != kNone) count(capacity.rows_[model].draft);
+    ++count_;
     return model;
   };
   const auto is_there = [&](std::size_t owner) {
@@ -235,7 +237,10 @@ std::vector<std::pair<device::DeviceId, Bytes>> FreeCapacity::needs_of(const std
 }
 
 void FreeCapacity::Trial::shift_candidate(std::size_t candidate, bool goes) {
-  if (candidate < may_go_.size()) return shift(may_go_[candidate], goes);
+  if (candidate < may_go_.size()) {
+    goes ? --count_ : ++count_;
+    return shift(may_go_[candidate], goes);
+  }
   const Amounts& offered = capacity_.offered_[offers_[candidate - may_go_.size()]];
   goes ? add(comes_back_, offered) : subtract(comes_back_, offered);
 }
@@ -286,7 +291,7 @@ void FreeCapacity::Trial::for_each_missing(Report&& report) const {
 }
 
 bool FreeCapacity::Trial::fits() const {
-  if (!capacity_.are_within_budgets(total_)) return false;
+  if (!capacity_.are_few_enough(count_) || !capacity_.are_within_budgets(total_)) return false;
   if (capacity_.held_.empty() && !capacity_.moment_) return capacity_.are_free(total_);
   bool is_enough = true;
   for_each_missing([&](std::size_t, std::uint64_t, std::uint64_t) { is_enough = false; });

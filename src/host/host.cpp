@@ -91,7 +91,7 @@ Host::Impl::Impl(run::MemoryAccounting& accounting, Fleet fleet, dry_run::DryRun
             plan::Plan plan = plan_of(fleet, std::exchange(options.planned, std::nullopt), dry_runs, store, accounting);
             add_processes(fleet, plan.models);
             dry_runs.rest();  // a device context for as long as the server lives would be too much for a few questions
-            FreeCapacity capacity(plan.models, states(plan.devices), drafts_of(fleet));
+            FreeCapacity capacity(plan.models, states(plan.devices), drafts_of(fleet), fleet.most_models);
             files->were_planned(plan.models);
             accounting.set_budgets(plan.devices);
             require_a_usable_one(fleet, capacity);
@@ -331,7 +331,7 @@ FleetPlan Host::Impl::fleet_plan() const {
     fleet = fleet_;
     plans = plans_;
   }
-  return plan_fleet(*fleet, FreeCapacity(std::move(plans), devices_.states(), drafts_of(*fleet)));
+  return plan_fleet(*fleet, FreeCapacity(std::move(plans), devices_.states(), drafts_of(*fleet), fleet->most_models));
 }
 
 std::vector<plan::ModelPlan> Host::Impl::plans() const {

@@ -15,7 +15,7 @@
 namespace plimsoll::host {
 namespace {
 
-constexpr std::array kFromTheNextStart{"runtime", "prefault", "swap.folder", "swap.keep-prompts"};
+constexpr std::array kFromTheNextStart{"runtime", "prefault", "models-max", "swap.folder", "swap.keep-prompts"};
 
 std::vector<plan::Request> requests_of(const FleetModel& model) {
   std::vector<plan::Request> out{model.request};
@@ -175,7 +175,7 @@ void Reload::look_at_budgets(const FreeCapacity& capacity) {
 void Reload::judge(plan::Planner& planner) {
   std::vector<plan::DeviceState> devices = devices_;
   plan::add_what_others_may_give(devices, host_.machine);
-  const FreeCapacity capacity(plans(host_.plans), std::move(devices), drafts_of(*next_));
+  const FreeCapacity capacity(plans(host_.plans), std::move(devices), drafts_of(*next_), next_->most_models);
   for (const FleetModel& model : next_->models) {
     if (comes(name_of(model))) look_at(model, capacity);
   }

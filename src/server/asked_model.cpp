@@ -90,25 +90,6 @@ void require_loaded(const host::Host& host, const std::string& model) {
       .at("model");
 }
 
-void make_room_by_number(host::Host& host, const std::string& model, std::size_t most) {
-  if (most == 0) return;
-  std::vector<host::ModelStatus> loaded = host.status().models;
-  std::erase_if(loaded, [](const host::ModelStatus& one) { return !host::is_resident(one.state); });
-  if (std::ranges::contains(loaded, model, &host::ModelStatus::name)) return;
-  std::erase_if(loaded, [](const host::ModelStatus& one) { return one.state == host::ModelState::draining; });
-  if (loaded.size() < most) return;
-  const std::size_t too_many = loaded.size() + 1 - most;
-  std::erase_if(loaded, [&](const host::ModelStatus& one) { return one.pinned || !host.has(one.name); });
-  const auto stays_shorter = [](const host::ModelStatus& a, const host::ModelStatus& b) {
-    const bool a_works = a.leases + a.waiting > 0;
-    const bool b_works = b.leases + b.waiting > 0;
-    return a_works != b_works ? b_works : a.last_used < b.last_used;
-  };
-  std::ranges::stable_sort(loaded, stays_shorter);
-  for (const host::ModelStatus& one : loaded | std::views::take(static_cast<std::ptrdiff_t>(too_many)))
-    host.unload(one.name);
-}
-
 host::AcquireOptions acquire_options(const ServerOptions& options, std::stop_token stop) {
   host::AcquireOptions how{.stop = std::move(stop)};
   if (options.limits.waiting.count() > 0) {

@@ -33,10 +33,6 @@ struct KnownModel {
 // Throws api::Problem 400 where the model is not, and nobody is loading it.
 void require_loaded(const host::Host& host, const std::string& model);
 
-// Before this model is loaded: as many models are sent away as are loaded too many then, those that were used last
-// longest ago; busy ones go once they are not. 0: none.
-void make_room_by_number(host::Host& host, const std::string& model, std::size_t most);
-
 // How a request waits for its model, under the server's limits.
 [[nodiscard]] host::AcquireOptions acquire_options(const ServerOptions& options, std::stop_token stop);
 // Why the model is not had: 404 where it has left the fleet; a refusal for want of memory as api::Problem 507 with the

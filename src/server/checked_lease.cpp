@@ -16,7 +16,6 @@ CheckedLeaseRequest::CheckedLeaseRequest(const ServerContext& server, std::strin
       reader_(server_.vocabularies.find(model_)) {
   if (reader_) check_(*reader_);
   if (!server_.options.autoload) require_loaded(server_.host, model_);
-  make_room_by_number(server_.host, model_, server_.options.most_models);
   ask();
 }
 

@@ -70,7 +70,6 @@ void Server::Impl::read_ahead(const std::string& model) {
 }
 
 void Server::Impl::load_ahead(const std::string& model, const std::stop_token& stop) {
-  make_room_by_number(host, model, options.most_models);
   ahead_of_vocabularies(context(), [&] { load_model(host, model, options, stop); });
   read_ahead(model);
 }

@@ -20,7 +20,7 @@ std::string asked_for(const host::Host& host, const httplib::Request& request) {
 // Of several models llama-server's router says that it is one, and how many it loads at once.
 Json llama_router(const host::Host& host, const ServerOptions& options) {
   if (host.fleet()->models.size() < 2) return Json::object();
-  return {{"role", "router"}, {"max_instances", options.most_models}, {"models_autoload", options.autoload}};
+  return {{"role", "router"}, {"max_instances", host.fleet()->most_models}, {"models_autoload", options.autoload}};
 }
 
 }  // namespace

@@ -41,7 +41,6 @@ struct ServerOptions {
   bool dashboard = true;
   bool shows_slots = true;          // GET /slots
   bool llama_metrics = false;       // /metrics has llama-server's names beside ours
-  std::size_t most_models = 0;      // loaded for requests at once; 0: as many as fit
   bool autoload = true;             // false: requests are for models that are loaded; others are loaded by hand
   bool strict_fields = false;       // fields that nobody reads are refused, not ignored
   bool verbose = false;             // answers of OpenAI's routes say how they were made, unless they are told not to

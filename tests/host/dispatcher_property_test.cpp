@@ -28,7 +28,7 @@ RC_GTEST_PROP(DispatcherProperty, NoRequestIsLostAndTheBudgetHolds, ()) {
   plan::DeviceState device;
   device.info.id = device::DeviceId{"GPU0"};
   device.budget = memory::Budget{.bytes = Bytes{kBudget}};
-  const FreeCapacity capacity(plans, {device});
+  const FreeCapacity capacity(plans, {device}, {}, *rc::gen::inRange<std::size_t>(0, 4));
   const Balanced policy;
   Dispatcher dispatcher(rules);
   Dispatcher::Time now{};

@@ -289,5 +289,41 @@ free a =>
 )");
 }
 
+TEST(DispatcherTest, NoMoreModelsAreLoadedThanAreWantedThoughThereIsMemoryForThem) {
+  expect_played(R"(
+budget 100
+models-max 2
+model a 10
+model b 10
+model c 10
+ask 1 a => load a
+ready a => grant 1
+ask 2 b => load b
+ready b => grant 2
+free b =>
+ask 3 c => drain b; evict b
+gone b => load c
+ready c => grant 3
+ask 4 b refuse => refuse 4 busy
+ask 5 b => drain a
+free a => evict a
+gone a => load b
+ready b => grant 5
+)");
+}
+
+TEST(DispatcherTest, WherePinnedModelsAreAsManyAsAreWantedNoOtherOneIsLoaded) {
+  expect_played(R"(
+budget 100
+models-max 1
+model a 10 pinned
+model b 10
+ask 1 a => load a
+ready a => grant 1
+free a =>
+ask 2 b => refuse 2 over_budget
+)");
+}
+
 }  // namespace
 }  // namespace plimsoll::host

@@ -120,6 +120,7 @@ TEST(FleetDifferenceTest, SettingsBesideTheModels) {
   EXPECT_EQ(settings("", "[swap]\nkeep-prompts = \"1GiB\"\n"), Keys{"swap.keep-prompts"});
   EXPECT_EQ(settings("[thresholds]\nwarn = \"50%\"\n", "[thresholds]\nwarn = \"60%\"\n"), Keys{"thresholds.warn"});
   EXPECT_EQ(settings("", "runtime = [\"CPU=1MiB\"]\nprefault = false\n"), (Keys{"runtime", "prefault"}));
+  EXPECT_EQ(settings("", "models-max = 1\n"), (Keys{"models-max"}));
 }
 
 TEST(FleetDifferenceTest, OtherKeysOfThoseWhoMayAskAreASetting) {

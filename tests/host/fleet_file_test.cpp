@@ -38,6 +38,8 @@ std::vector<std::string> wrong(std::string_view text) {
 TEST(FleetFileTest, HostMemoryIsTouchedUnlessTheFileSaysNo) {
   EXPECT_TRUE(good("[[model]]\npath = \"a.gguf\"\n").prefault);
   EXPECT_FALSE(good("prefault = false\n[[model]]\npath = \"a.gguf\"\n").prefault);
+  EXPECT_EQ(good("models-max = 2\n[[model]]\npath = \"a.gguf\"\n").most_models, 2U);
+  EXPECT_THAT(wrong("models-max = -1\n[[model]]\npath = \"a.gguf\"\n"), ElementsAre(HasSubstr("must be 0 to")));
   EXPECT_THAT(wrong("prefault = 1\n[[model]]\npath = \"a.gguf\"\n"),
               ElementsAre(HasSubstr("'prefault' takes true or false")));
 }

@@ -1,6 +1,7 @@
 // A scenario of the dispatcher as text: what is there, then line after line what happens and what is decided.
 //
 //   budget 100                        of the one device that there is
+//   models-max 2                      so many are loaded at once
 //   total 120                         it has that much, and is read: what others hold is not free
 //   model a 60 [pinned] [slots=2] [priority=1] [ttl=500] [group=main compute=10] [reload=200] [runtime=5]
 //   ask 1 a            => load a      ticket 1 wants model a; what follows the arrow is everything that is decided
@@ -45,7 +46,7 @@ class Scenario {
       std::istringstream words(command);
       std::string verb;
       if (!(words >> verb)) continue;
-      if (verb == "budget" || verb == "model" || verb == "total") {
+      if (verb == "budget" || verb == "model" || verb == "total" || verb == "models-max") {
         scenario.declare(verb, words);
         out += step + "\n";
       } else {
@@ -58,6 +59,10 @@ class Scenario {
 
  private:
   void declare(const std::string& verb, std::istringstream& words) {
+    if (verb == "models-max") {
+      words >> most_models_;
+      return;
+    }
     if (verb == "budget" || verb == "total") {
       std::uint64_t bytes = 0;
       words >> bytes;
@@ -214,7 +219,7 @@ class Scenario {
 
   void begin() {
     dispatcher_.emplace(rules_);
-    capacity_.emplace(plans_, std::vector{device_});
+    capacity_.emplace(plans_, std::vector{device_}, std::map<std::string, std::string>{}, most_models_);
   }
 
   void replan(const std::string& name, std::istringstream& words) {
@@ -225,7 +230,7 @@ class Scenario {
     for (plan::ModelPlan& plan : plans_) {
       if (plan.name == name) plan.entries = {line(memory::Stage::weights, bytes)};
     }
-    capacity_.emplace(plans_, std::vector{device_});
+    capacity_.emplace(plans_, std::vector{device_}, std::map<std::string, std::string>{}, most_models_);
     dispatcher_->replanned(name, slots);
   }
 
@@ -311,6 +316,7 @@ class Scenario {
   std::vector<int> reloads_;
   std::optional<Dispatcher> dispatcher_;
   std::optional<FreeCapacity> capacity_;
+  std::size_t most_models_ = 0;
   Balanced policy_;
   Dispatcher::Time now_{};
   std::map<std::string, TicketId> tickets_;
