@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from serving import BOSUN, MATE, SMALL, ServedCase, Serving  # noqa: E402
 
 PROGRAM = ServedCase.program = sys.argv[1]
+os.environ.pop("PLIMSOLL_ISOLATE", None)  # models in processes of their own take no pictures: a test below says so
 PROJECTOR = os.environ["PLIMSOLL_TEST_PROJECTOR"]
 EARS = os.environ["PLIMSOLL_TEST_EARS"]
 PICTURE = os.environ["PLIMSOLL_TEST_PICTURE"]  # 64 x 48 pixels, a BMP
