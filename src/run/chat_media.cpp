@@ -1,4 +1,4 @@
-#include "chat_media.hpp"
+#include "run/chat_media.hpp"
 
 #include <fmt/format.h>
 
