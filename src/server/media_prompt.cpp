@@ -15,6 +15,7 @@
 #include "api/unknown_fields.hpp"
 
 #include "asked_model.hpp"
+#include "png_size.hpp"
 
 namespace plimsoll::server {
 
@@ -97,9 +98,12 @@ Bytes heap_to_decode(const engine::MediaFile& file) {
 }
 
 std::vector<engine::PromptChunk> chunks_of(const engine::Projector& projector, const api::Medium& medium) {
-  const auto* bytes = reinterpret_cast<const std::uint8_t*>(medium.file.data());
+  const std::span file(reinterpret_cast<const std::uint8_t*>(medium.file.data()), medium.file.size());
+  if (medium.facts.format == "PNG" && !unpacks_to_its_size(file))
+    throw api::bad_request(fmt::format("'{}' is a PNG that is damaged, or becomes larger than it says", medium.path))
+        .at(medium.path);
   try {
-    const engine::Media media = projector.media_from_bytes({bytes, medium.file.size()});
+    const engine::Media media = projector.media_from_bytes(file);
     return projector.tokenize(projector.facts().marker, std::span(&media, 1), false);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::usage && error.code() != ErrorCode::unsupported) throw;
