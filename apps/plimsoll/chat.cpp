@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <utility>
 
 #include <plimsoll/base/error.hpp>
 #include "run/chat_session.hpp"
@@ -45,7 +46,7 @@ class Talk {
       : session_(session), options_(options), instance_(instance), draft_(draft) {}
 
   Next line(const std::string& line) {
-    if (line.front() != '/') return say(line);
+    if (line.front() != '/') return show(session_.say(line, std::exchange(media_, {}), params()));
     const std::size_t space = line.find(' ');
     const std::string name = line.substr(0, space);
     const std::string rest = space == std::string::npos ? "" : line.substr(space + 1);
@@ -56,16 +57,10 @@ class Talk {
   }
 
  private:
-  // Where it fails, the message has not been said, and its pictures go with the next one.
-  Next say(const std::string& text) {
-    const Next next = show(session_.say(text, media_, params()));
-    media_.clear();
-    return next;
-  }
-
   void command(const std::string& name, const std::string& rest) {
     if (name == "/clear") {
       session_.clear();
+      media_.clear();
     } else if (name == "/undo") {
       if (!session_.undo()) throw Error(ErrorCode::usage, "nothing was said yet that could be taken back");
     } else if (name == "/system") {

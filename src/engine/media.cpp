@@ -13,10 +13,10 @@ namespace plimsoll::engine {
 Media::Media(mtmd_bitmap* bitmap) : bitmap_(bitmap, mtmd_bitmap_free) {}
 
 Media Media::from_pixels(std::uint32_t width, std::uint32_t height, std::span<const std::uint8_t> rgb) {
-  const std::uint64_t needed = std::uint64_t{3} * width * height;
-  if (needed == 0 || rgb.size() != needed) {
-    throw Error(ErrorCode::usage, fmt::format("a picture of {} x {} pixels is {} bytes, three for each; {} were given",
-                                              width, height, needed, rgb.size()));
+  const std::uint64_t pixels = std::uint64_t{width} * height;
+  if (pixels == 0 || rgb.size() % 3 != 0 || rgb.size() / 3 != pixels) {
+    throw Error(ErrorCode::usage, fmt::format("a picture of {} x {} pixels has three bytes for each; {} were given",
+                                              width, height, rgb.size()));
   }
   return Media(mtmd_bitmap_init(width, height, rgb.data()));
 }

@@ -179,8 +179,10 @@ void ChatSession::save(const std::filesystem::path& path) const {
   if (sampler_) archive.sampler = sampler_->snapshot();
   const bool has_media =
       !std::ranges::all_of(history_, &std::vector<engine::Media>::empty, &engine::ChatMessage::media);
-  Conversation* const conversation = has_media ? nullptr : executor_.conversation();
-  if (conversation != nullptr) archive.sequence = conversation->save();
+  Conversation* const conversation = executor_.conversation();
+  // Vectors may be there of a message that has gone: nobody would know what of.
+  if (!has_media && conversation != nullptr && !std::ranges::contains(conversation->tokens(), engine::kNoToken))
+    archive.sequence = conversation->save();
   write_archive(path, archive);
 }
 
@@ -192,6 +194,7 @@ void ChatSession::load(const std::filesystem::path& path) {
     throw Error(ErrorCode::usage, fmt::format("'{}' was saved with another model ({}, not {})", path.string(),
                                               archive.fingerprint, fingerprint));
   }
+  known_.clear();
   std::shared_ptr<engine::Sampler> sampler = sampler_;
   if (sampler_ && archive.sampler) {
     const engine::Model& model = *executor_.instance().model();

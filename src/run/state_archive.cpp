@@ -168,10 +168,11 @@ engine::Media medium_of(const Json& json, std::span<const std::uint8_t>& bytes) 
   const std::uint64_t width = json.at("width").get<std::uint32_t>();
   const std::uint64_t height = json.at("height").get<std::uint32_t>();
   const bool is_sound = json.at("sound");
-  const std::uint64_t size = is_sound ? width * sizeof(float) : 3 * width * height;
-  if (size > bytes.size()) throw Error(ErrorCode::usage, "this state is damaged: a picture of it is cut short");
-  const auto own = bytes.first(size);
-  bytes = bytes.subspan(size);
+  const std::uint64_t parts = is_sound ? width : width * height;
+  const std::size_t part = is_sound ? sizeof(float) : 3;
+  if (parts > bytes.size() / part) throw Error(ErrorCode::usage, "this state is damaged: a picture of it is cut short");
+  const auto own = bytes.first(parts * part);
+  bytes = bytes.subspan(own.size());
   if (!is_sound)
     return engine::Media::from_pixels(static_cast<std::uint32_t>(width), static_cast<std::uint32_t>(height), own);
   std::vector<float> samples(width);

@@ -153,6 +153,43 @@ TEST_P(ChatMediaTest, ASavedChatHasItsPicturesAndGoesOn) {
   EXPECT_EQ(session.say("two", greedy).read_all(), next);
 }
 
+// The vectors of a message that was taken back are in memory; those of another are not named after them.
+TEST_P(ChatMediaTest, WhatWasSavedBesideAPictureThatHasGoneIsNotTakenForAnother) {
+  const auto file = folder_ / "chat.plimsoll";
+  InteractiveExecutor subject(*executor);
+  ChatSession session(subject);
+  const Media other = picture(2);
+  (void)session.say("one", {picture(1)}, greedy).read_all();
+  EXPECT_TRUE(session.undo());
+  session.save(file);
+  (void)session.say("one", {other}, greedy).read_all();
+  session.load(file);
+  EXPECT_TRUE(session.history().empty());
+  (void)session.say("one", {other}, greedy).read_all();
+  expect_as_fresh(session);
+}
+
+TEST_P(ChatMediaTest, AChatIsSavedThoughAPictureStillWaits) {
+  const auto file = folder_ / "chat.plimsoll";
+  InteractiveExecutor subject(*executor);
+  ChatSession session(subject);
+  {
+    const ChatTurn left = session.say("one", {picture(1)}, greedy);
+  }
+  EXPECT_TRUE(session.history().empty());
+  session.save(file);
+  session.load(file);
+  (void)session.say("two", greedy).read_all();
+  expect_as_fresh(session);
+}
+
+TEST(ChatMediaSizes, NoSizeGoesRoundANumbersEnd) {
+  const std::vector<std::uint8_t> bytes(2459);
+  ASSERT_EQ(std::uint64_t{3} * 3547284235U * 1733414715U, bytes.size());  // and 2^64
+  expect_error(ErrorCode::usage, "pixels", [&] { (void)Media::from_pixels(3547284235U, 1733414715U, bytes); });
+  EXPECT_EQ(Media::from_pixels(4, 4, std::span(bytes).first(48)).bytes().size(), 48U);
+}
+
 TEST_P(ChatMediaTest, AModelWithoutAProjectorTakesNone) {
   open(std::nullopt);
   InteractiveExecutor subject(*executor);
