@@ -79,8 +79,8 @@ class Conversation {
   // Appends vectors in the place of tokens: [n x ModelInfo::n_embd_inp] numbers. What decodes a conversation again from
   // its tokens throws Error{unsupported} from then on.
   void prompt_embeddings(std::span<const float> vectors);
-  // Appends, and keeps the logits after every one of these tokens. They must fit a batch, and the rows of logits that
-  // the model was opened with (context.n_outputs_max): else Error{usage}.
+  // Appends, and keeps the logits after every one of these tokens. They must fit a batch (where layers have a window, a
+  // micro-batch), and the rows of logits that the model was opened with (context.n_outputs_max): else Error{usage}.
   void prompt_all_logits(std::span<const Token> tokens);
   // Makes it consist of these tokens. Returns how many of them its memory has already: the first ones, as far as they
   // agree, but never the last token.

@@ -34,12 +34,13 @@ class BatchedExecutor {
   [[nodiscard]] std::size_t cells_used() const noexcept;
 
   // Decodes one batch of what waits, at most n_batch tokens, and one micro-batch where it can be stopped, where a
-  // Generation wants its next token or where layers have a window: first whoever waits with few, then equal shares of the long prompts, so that
-  // nobody stands still behind a long one. Nothing waiting: ok. Whatever the answer, every conversation keeps what was
-  // decoded, and the rest waits: no_kv_slot  nothing was decoded; free something and call again; aborted     `stop` was
-  // requested; within one micro-batch; out_of_memory, failed  where the memory cannot be trusted any more (recurrent
-  // and hybrid models) everything waits
-  //             to be decoded again; a conversation with vectors in it, which are not kept, is then empty.
+  // Generation wants its next token or where layers have a window: first whoever waits with few, then equal shares of
+  // the long prompts, so that nobody stands still behind a long one. Nothing waiting: ok. Whatever the answer, every
+  // conversation keeps what was decoded, and the rest waits:
+  //   no_kv_slot             nothing was decoded; free something and call again
+  //   aborted                `stop` was requested; within one micro-batch
+  //   out_of_memory, failed  where the memory cannot be trusted any more (recurrent and hybrid models) everything waits
+  //                          to be decoded again; a conversation with vectors in it, which are not kept, is then empty.
   [[nodiscard]] engine::DecodeStatus infer(std::stop_token stop = {});
 
   // Where sequences share a cache and it is full, `make_free` is called on the decode loop's thread before anybody who

@@ -57,8 +57,8 @@ class Conversation {
   // again from its tokens: what needs that (rewind on a model that cannot forget, re-prefill) throws
   // Error{unsupported}.
   void prompt_embeddings(std::span<const float> vectors);
-  // Appends, and keeps the logits after every one of these tokens. They must fit one batch, and the rows that the
-  // instance was planned with (plan::Request outputs): else Error{usage}.
+  // Appends, and keeps the logits after every one of these tokens. They must fit one batch (where layers have a window,
+  // one micro-batch), and the rows that the instance was planned with (plan::Request outputs): else Error{usage}.
   void prompt_all_logits(std::span<const engine::Token> tokens);
   // Makes the conversation consist of these tokens. What is in memory stays as far as it agrees; at least the last
   // token is decoded (again), so that logits come of it. Answers how many need not be decoded. Throws as prompt() does.

@@ -96,6 +96,22 @@ void DecodeLoop::work_off(Job& job) noexcept {
   }
 }
 
+// Those of several requests that begin are done before the same batch, as long as they are short ones.
+void DecodeLoop::work_off_jobs(std::unique_lock<std::mutex>& lock) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds kBetweenBatches{10};
+  const auto end = Clock::now() + kBetweenBatches;
+  do {
+    Job* const job = jobs_.front();
+    jobs_.pop_front();
+    lock.unlock();
+    work_off(*job);
+    lock.lock();
+    job->done = true;
+    job->changed.notify_one();
+  } while (!jobs_.empty() && !stopping_ && Clock::now() < end);
+}
+
 // The first one after the one that decoded last.
 DecodeLoop::Source* DecodeLoop::next_ready() noexcept {
   for (std::size_t i = 0; i < sources_.size(); ++i) {
@@ -114,13 +130,7 @@ void DecodeLoop::loop() {
     wake_.wait(lock, [&] { return stopping_ || !jobs_.empty() || (source = next_ready()) != nullptr; });
     if (stopping_) return;
     if (!jobs_.empty()) {
-      Job* const job = jobs_.front();
-      jobs_.pop_front();
-      lock.unlock();
-      work_off(*job);
-      lock.lock();
-      job->done = true;
-      job->changed.notify_one();
+      work_off_jobs(lock);
       source = next_ready();
     }
     if (source == nullptr) continue;

@@ -14,9 +14,9 @@
 
 namespace plimsoll::run {
 
-// Any thread. It alternates between work that is handed to it, in the order in which it came, and one batch of each
-// source that has something to decode, in turn. The engine keeps a pool of CPU threads for each thread that computes,
-// so one loop is one pool.
+// Any thread. It alternates between work that is handed to it, in the order in which it came and for some milliseconds,
+// and one batch of each source that has something to decode, in turn. The engine keeps a pool of CPU threads for each
+// thread that computes, so one loop is one pool.
 class DecodeLoop {
  public:
   using Owner = std::uint64_t;  // one context; never given twice
@@ -83,6 +83,7 @@ class DecodeLoop {
   [[nodiscard]] bool decode_batch_of(Source& source) noexcept;
   void change_to(Owner owner);
   void work_off(Job& job) noexcept;
+  void work_off_jobs(std::unique_lock<std::mutex>& lock);
   [[nodiscard]] Source* next_ready() noexcept;
 
   std::function<void()> before_change_;

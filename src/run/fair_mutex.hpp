@@ -2,8 +2,10 @@
 // batch after batch; with std::mutex it would have it again before anybody else.
 #pragma once
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <thread>
+#include <utility>
 
 namespace plimsoll::run {
 
@@ -23,6 +25,16 @@ class FairMutex {
     depth_ = 1;
   }
 
+  // For the one thread that has it for long, again and again. Behind everybody who has asked for it since its own last
+  // time, and who asks again soon after having had it: a request takes several steps to begin, and each would wait for
+  // a batch of its own. For so long at most; then in its turn, as lock().
+  void lock_behind_others() {
+    if (next_.load(std::memory_order_relaxed) != after_last_ && owner_.load() != std::this_thread::get_id())
+      let_others_finish();
+    lock();
+    after_last_ = served_.load(std::memory_order_relaxed) + 1;
+  }
+
   void unlock() {
     if (--depth_ > 0) return;
     owner_.store({}, std::memory_order_relaxed);
@@ -31,10 +43,27 @@ class FairMutex {
   }
 
  private:
+  static constexpr std::chrono::microseconds kSoon{100};
+  static constexpr std::chrono::microseconds kAtMost{2000};
+
+  void let_others_finish() {
+    using Clock = std::chrono::steady_clock;
+    const auto end = Clock::now() + kAtMost;
+    auto quiet_since = Clock::now();
+    std::uint32_t seen = next_.load(std::memory_order_relaxed);
+    for (auto now = quiet_since; now < end && now - quiet_since < kSoon; now = Clock::now()) {
+      const std::uint32_t asked = next_.load(std::memory_order_relaxed);
+      const bool is_free = served_.load(std::memory_order_acquire) == asked;
+      if (asked != std::exchange(seen, asked) || !is_free) quiet_since = now;
+      std::this_thread::yield();
+    }
+  }
+
   std::atomic<std::uint32_t> next_ = 0;
   std::atomic<std::uint32_t> served_ = 0;
   std::atomic<std::thread::id> owner_{};
-  std::uint32_t depth_ = 0;  // guarded by the lock itself
+  std::uint32_t depth_ = 0;       // guarded by the lock itself
+  std::uint32_t after_last_ = 0;  // of lock_behind_others(): tickets given by then; its thread alone
 };
 
 }  // namespace plimsoll::run

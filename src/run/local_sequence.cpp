@@ -68,13 +68,15 @@ void LocalSequence::prompt_embeddings(std::span<const float> vectors) {
 
 void LocalSequence::prompt_all_logits(std::span<const Token> tokens) {
   if (waiting() > 0) throw Error(ErrorCode::usage, "tokens wait here already; infer before all logits are asked for");
-  const std::size_t most =
-      std::min<std::size_t>(instance().plan().dry_run.outputs, instance().context().facts().n_batch);
+  const std::size_t rows = instance().plan().dry_run.outputs;
+  const std::size_t at_once = schedule_->largest_whole_prompt();
+  const std::size_t most = std::min(rows, at_once);
   if (tokens.size() > most) {
     throw Error(ErrorCode::usage,
                 fmt::format("the logits after {} tokens at once were asked for, and '{}' was planned for {}; plan it "
-                            "with n_outputs_max {}",
-                            tokens.size(), instance().name(), most, tokens.size()),
+                            "with {} {}",
+                            tokens.size(), instance().name(), most,
+                            rows < tokens.size() ? "n_outputs_max" : "batches and micro-batches of", tokens.size()),
                 {{"requested", tokens.size()}, {"available", most}});
   }
   schedule_->where_prompts_are_read([&] { schedule_->append(*sequence_, tokens, true); });

@@ -221,7 +221,8 @@ std::stop_token SequenceSchedule::stop_of_batch() const {
 }
 
 bool SequenceSchedule::decode_batch() noexcept {
-  const Lock lock(mutex_);
+  mutex_.lock_behind_others();
+  const Lock lock(mutex_, std::adopt_lock);
   try {
     for (const auto& sequence : with_continuation())
       guarded(*sequence, [&](Continuation& continuation) { continuation.before_batch(*sequence); });
@@ -249,6 +250,11 @@ void SequenceSchedule::broke_off(const std::exception_ptr& failure) noexcept {
 // Where layers have a window, the engine looks for the cells of all micro-batches of a batch beforehand, forgets then
 // what lies behind the windows of the last one, and does not take that back: the first ones would miss it.
 bool SequenceSchedule::has_window() const { return instance_.model()->facts().n_swa > 0; }
+
+std::size_t SequenceSchedule::largest_whole_prompt() const {
+  const engine::ContextFacts& facts = instance_.context().facts();
+  return has_window() ? facts.n_ubatch : facts.n_batch;
+}
 
 // The engine makes several micro-batches of what does not have equal parts where a model is hybrid.
 bool SequenceSchedule::takes_equal_parts() const {

@@ -70,6 +70,7 @@ class SequenceSchedule final : public DecodeLoop::Source {
   [[nodiscard]] bool decode_batch() noexcept override;
   void broke_off(const std::exception_ptr& failure) noexcept override;
   [[nodiscard]] std::size_t cells_used() const noexcept { return cells_used_; }  // with or without the lock
+  [[nodiscard]] std::size_t largest_whole_prompt() const;  // tokens that go into a batch together or not at all
   void on_full_cache(std::function<bool()> make_free) { make_free_ = std::move(make_free); }  // with the lock
 
   // All of these with the lock held.

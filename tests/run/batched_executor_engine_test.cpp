@@ -138,6 +138,20 @@ TEST_F(BatchedExecutorTest, GivesTheLogitsOfEveryTokenThatWasAskedFor) {
   expect_error(ErrorCode::usage, "n_outputs_max 9", [&] { one.prompt_all_logits(some_tokens(9)); });
 }
 
+// Several micro-batches at once lose what lies behind the window of a later one.
+TEST_F(BatchedExecutorTest, WhereLayersHaveAWindowAllLogitsAreOfOneMicroBatch) {
+  open("gemma3-dense", 2, false, 40);
+  const std::size_t most = instance->context().facts().n_ubatch;
+  ASSERT_LT(most, 40U);
+  Conversation one = executor->create();
+  expect_error(ErrorCode::usage, "micro-batches of", [&] { one.prompt_all_logits(some_tokens(most + 1)); });
+  one.prompt(some_tokens(30));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  one.prompt_all_logits(some_tokens(most, 3));
+  ASSERT_EQ(one.infer(), DecodeStatus::ok);
+  expect_fresh(one);
+}
+
 TEST_F(BatchedExecutorTest, MisuseIsNamedAndChangesNothing) {
   open("llama-dense", 1);
   Conversation one = executor->create();

@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <exception>
 #include <latch>
 #include <semaphore>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "fair_mutex.hpp"
@@ -168,6 +171,107 @@ TEST(DecodeLoopTest, AJobIsABatchWhereItSaysSo) {
     }
     EXPECT_FALSE(loop.decoding_for());
   });
+}
+
+// In the first of its batches until it may go on; writes down each of them.
+class HeldBatches final : public DecodeLoop::Source {
+ public:
+  HeldBatches(std::string& order, int count) : order_(order), left_(count) {}
+  bool decode_batch() noexcept override {
+    if (left_ == 0) {
+      done.count_down();
+      return false;
+    }
+    if (order_.empty()) {
+      is_held.count_down();
+      may_go_on.acquire();
+    }
+    order_ += 'b';
+    --left_;
+    return true;
+  }
+  std::latch is_held{1};
+  std::binary_semaphore may_go_on{0};
+  std::latch done{1};
+
+ private:
+  std::string& order_;
+  int left_;
+};
+
+// What several ask for while a batch is decoded, and then: batches and work as they came.
+std::string order_with_work(int count, std::chrono::milliseconds of_each) {
+  std::string order;
+  DecodeLoop loop;
+  const auto owner = loop.join();
+  HeldBatches source(order, 1 + count);
+  loop.add(owner, source);
+  loop.wake(source);
+  source.is_held.wait();
+  std::vector<std::jthread> others;
+  for (int i = 0; i < count; ++i) {
+    others.emplace_back([&] {
+      loop.run(owner, [&] {
+        order += 'w';
+        std::this_thread::sleep_for(of_each);
+      });
+    });
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // they have asked by then
+  source.may_go_on.release();
+  others.clear();
+  source.done.wait();
+  loop.remove(source);
+  return order;
+}
+
+// Requests that begin at once do not wait for a batch each; what takes long does not keep batches waiting.
+TEST(DecodeLoopTest, ShortWorkOfSeveralIsDoneBeforeTheNextBatch) {
+  EXPECT_EQ(order_with_work(4, {}), "bwwwwbbbb");
+  EXPECT_EQ(order_with_work(3, std::chrono::milliseconds(20)), "bwbwbwb");
+}
+
+// A request takes several steps to begin.
+TEST(FairMutexTest, WhoComesAgainSoonIsNotMadeToWaitForABatchEachTime) {
+  FairMutex mutex;
+  std::atomic<bool> stop = false;
+  std::atomic<int> batches = 0;
+  std::jthread loop([&] {
+    while (!stop) {
+      mutex.lock_behind_others();
+      const std::lock_guard lock(mutex, std::adopt_lock);
+      ++batches;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  });
+  constexpr int kSteps = 6;
+  int fewest = kSteps;
+  for (int i = 0; i < 10; ++i) {  // a busy machine may keep a thread from its next step
+    const int before = batches;
+    for (int step = 0; step < kSteps; ++step) const std::lock_guard lock(mutex);
+    fewest = std::min(fewest, batches - before);
+  }
+  stop = true;
+  EXPECT_LE(fewest, 1);
+}
+
+// Nor do those who come again and again keep it from the one who has it for long.
+TEST(FairMutexTest, WhoeverComesAgainAndAgainIsNotWaitedForLong) {
+  FairMutex mutex;
+  std::atomic<bool> stop = false;
+  std::vector<std::jthread> others;
+  for (int i = 0; i < 3; ++i) {
+    others.emplace_back([&] {
+      while (!stop) const std::lock_guard lock(mutex);
+    });
+  }
+  for (int i = 0; i < 20; ++i) {
+    mutex.lock_behind_others();
+    mutex.lock_behind_others();  // it has it
+    mutex.unlock();
+    mutex.unlock();
+  }
+  stop = true;
 }
 
 // Whoever takes it again and again does not keep it from the others.
