@@ -103,9 +103,16 @@ void ChatMedia::add_medium(ChatPrompt& prompt, std::size_t number) {
   }
 }
 
+// Where something was forgotten in between, no vector stands where the last one of `known` stood: none is named then,
+// since a picture of the same size may stand in the place of another.
 std::vector<Token> ChatMedia::named(std::vector<Token> held, std::span<const Token> known) {
-  for (std::size_t i = 0; i < std::min(held.size(), known.size()); ++i) {
-    if (held[i] == engine::kNoToken && known[i] < engine::kNoToken) held[i] = known[i];
+  const auto is_named = [](Token token) { return token < engine::kNoToken; };
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    const bool is_held = i < held.size() && held[i] == engine::kNoToken;
+    if (is_held != is_named(known[i])) return held;
+  }
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    if (is_named(known[i])) held[i] = known[i];
   }
   return held;
 }

@@ -33,7 +33,7 @@ class ChatMedia {
   // the text has no place for.
   [[nodiscard]] ChatPrompt pieces(const engine::PromptText& text, const ChatHistory& shown);
 
-  // A conversation's tokens, with the numbers of its vectors where `known` has some.
+  // A conversation's tokens, with the numbers of its vectors where it still begins with all that `known` has.
   [[nodiscard]] static std::vector<engine::Token> named(std::vector<engine::Token> held,
                                                         std::span<const engine::Token> known);
 

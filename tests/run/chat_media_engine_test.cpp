@@ -183,6 +183,38 @@ TEST_P(ChatMediaTest, AChatIsSavedThoughAPictureStillWaits) {
   expect_as_fresh(session);
 }
 
+// The shift takes exactly the first picture, so that the second stands where that one stood.
+using ShiftedChatMediaTest = ChatMediaTest;
+TEST_P(ShiftedChatMediaTest, APictureThatMovedUpIsNotTakenForTheOneBeforeIt) {
+  InteractiveExecutor subject(*executor);
+  ChatSession session(subject);
+  const Media first = picture(1);
+  const std::vector<Media> both{first, picture(2)};
+  (void)session.say("one", both, greedy).read_all();
+  const std::vector<engine::Token> held = subject.conversation()->tokens();
+  const auto begin = static_cast<std::size_t>(std::ranges::find(held, engine::kNoToken) - held.begin());
+  const auto cells = static_cast<std::size_t>(std::ranges::count(held, engine::kNoToken)) / both.size();
+  const std::size_t capacity = instance->context().facts().n_ctx_seq;
+
+  EXPECT_TRUE(session.undo());
+  GenerationParams full = greedy;
+  full.predict = static_cast<std::int32_t>(capacity - session.stats().prompt_tokens + cells / 2);
+  full.ignore_end_of_generation = true;
+  full.overflow = {.strategy = ContextOverflow::shift,
+                   .keep = begin,
+                   .discard_share = (static_cast<double>(cells) + 0.5) / static_cast<double>(capacity - begin)};
+  (void)session.say("one", both, full).read_all();
+  const std::vector<engine::Token> moved = subject.conversation()->tokens();
+  ASSERT_EQ(static_cast<std::size_t>(std::ranges::count(moved, engine::kNoToken)), cells);
+  ASSERT_EQ(moved[begin], engine::kNoToken);
+
+  EXPECT_TRUE(session.undo());
+  (void)session.say("one", {first}, greedy).read_all();
+  expect_as_fresh(session);
+}
+INSTANTIATE_TEST_SUITE_P(Kinds, ShiftedChatMediaTest, testing::Values(ProjectorKind::fixed),
+                         [](const auto&) { return "fixed"; });
+
 TEST(ChatMediaSizes, NoSizeGoesRoundANumbersEnd) {
   const std::vector<std::uint8_t> bytes(2459);
   ASSERT_EQ(std::uint64_t{3} * 3547284235U * 1733414715U, bytes.size());  // and 2^64
