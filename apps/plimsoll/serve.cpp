@@ -65,8 +65,8 @@ Planned plan_once(const host::Fleet& fleet, dry_run::DryRunSource& dry_runs, pla
   for (const plan::DeviceVerdict& verdict : models.devices) devices.push_back(verdict.state);
   plan::add_what_others_may_give(devices, machine);
   for (std::size_t i = 0; i < devices.size(); ++i) models.devices[i].state = devices[i];
-  host::FleetPlan of_fleet =
-      host::plan_fleet(fleet, host::FreeCapacity(models.models, std::move(devices), host::drafts_of(fleet)));
+  host::FleetPlan of_fleet = host::plan_fleet(
+      fleet, host::FreeCapacity(models.models, std::move(devices), host::drafts_of(fleet), fleet.most_models));
   host::require_a_usable_one(fleet, of_fleet.capacity);
   host::add_alternatives(of_fleet, fleet, planner);
   return {.models = std::move(models), .of_fleet = std::move(of_fleet)};

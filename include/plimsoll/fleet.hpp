@@ -34,6 +34,7 @@ struct Fleet {
   Bytes swap_memory{std::uint64_t{1} << 30U};    // for conversations of evicted models; beyond it they go to disk
   Bytes swap_disk{std::uint64_t{4} << 30U};      // beyond it only their tokens are kept: they are decoded again
   std::filesystem::path swap_folder{};           // empty: "swap" in the user's Plimsoll cache
+  std::size_t most_models = 0;                   // loaded at once, drafts not counted; 0: as many as fit
   Bytes keep_in_host{};                          // for weights of models that have gone; 0: nothing
   // Of each memory, for programs that are not Plimsoll's: idle models go where they take more than is left; 0: nothing.
   Bytes yield_to_foreign{};

@@ -151,6 +151,8 @@ std::optional<Dispatcher::Time> Dispatcher::goes_at(const Model& one) const {
   return later(one.last_used, *one.rules.time_to_live);
 }
 
+bool Dispatcher::stays(const Model& one) { return one.rules.pinned && !one.leaving && !one.yielding && !one.broken; }
+
 bool Dispatcher::is_loading(const Model& one) { return one.state == loading || one.state == ModelState::warming; }
 
 bool Dispatcher::in_transition() const {
@@ -184,7 +186,7 @@ void Dispatcher::grant_slots(Time now) {
 std::vector<Candidate> Dispatcher::candidates(bool idle_only, Time now) const {
   std::vector<Candidate> out;
   for (const auto& [name, one] : models_) {
-    const bool can_go = (one.state == ready || one.state == draining) && !one.rules.pinned;
+    const bool can_go = (one.state == ready || one.state == draining) && !stays(one);
     if (!can_go || (idle_only && !idle(one))) continue;
     out.push_back({.name = name,
                    .last_used = one.leases > 0 ? now : one.last_used,

@@ -179,7 +179,7 @@ class Dispatcher {
   // It is no model of the fleet any more: who waits for it is refused, and nobody may ask for it.
   void retire(const std::string& model);
   void forget(const std::string& model);  // throws Error{internal} where its memory is held
-  // The budgets have become smaller: as outdated() for as many models as are too many.
+  // The budgets, or the number of models, have become smaller: as outdated() for as many models as are too many.
   void shrink(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now);
   [[nodiscard]] bool knows(const std::string& model) const;  // retired ones, too
   [[nodiscard]] std::vector<std::string> retired() const;
@@ -310,6 +310,7 @@ class Dispatcher {
   void evict_idle(Time now);
   void refuse(const Ticket& ticket, ErrorCode code, std::string why, Error::Numbers numbers = {});
   void give_up_loading(Model& model);
+  [[nodiscard]] static bool stays(const Model& model);  // pinned, and not on its way out
   [[nodiscard]] static bool is_loading(const Model& model);
   [[nodiscard]] bool idle(const Model& model) const;
   [[nodiscard]] std::optional<Time> goes_at(const Model& model) const;

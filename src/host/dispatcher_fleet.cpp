@@ -59,15 +59,20 @@ std::vector<std::string> Dispatcher::retired() const {
 }
 
 // The least missed go first, pinned ones last: a budget is a promise to others. Nobody is asked whether it is free now,
-// since whoever is here has its memory.
+// since whoever is here has its memory. Those that go in any case are not counted.
 void Dispatcher::shrink(const FreeCapacity& capacity, const EvictionPolicy& policy, Time now) {
   std::vector<std::string> stay = resident();
-  const auto fit = [&] { return plan::all_fit(capacity.judge_by_budgets(stay)); };
+  std::erase_if(stay, [&](const std::string& name) { return model(name).broken; });
+  const auto fit = [&] {
+    return capacity.are_few_enough(stay.size()) && plan::all_fit(capacity.judge_by_budgets(stay));
+  };
   std::vector<std::pair<double, std::string>> may_go;  // each is asked for once: a policy need not answer twice alike
-  for (const Candidate& one : candidates(false, now)) may_go.emplace_back(regret_of(one, policy, now), one.name);
+  for (const Candidate& one : candidates(false, now)) {
+    if (std::ranges::contains(stay, one.name)) may_go.emplace_back(regret_of(one, policy, now), one.name);
+  }
   std::ranges::stable_sort(may_go, {}, &std::pair<double, std::string>::first);
   for (const std::string& name : stay) {
-    if (model(name).rules.pinned) may_go.emplace_back(0, name);
+    if (stays(model(name))) may_go.emplace_back(0, name);
   }
   for (const auto& [regret, name] : may_go) {
     if (stay.empty() || fit()) return;

@@ -52,16 +52,18 @@ void Dispatcher::turn_away(const Ticket& ticket, const FreeCapacity& capacity, T
   std::vector<std::string> go;
   std::string pinned;
   for (const std::string& name : resident()) {
-    (model(name).rules.pinned ? stay : go).push_back(name);
-    if (model(name).rules.pinned) pinned += fmt::format("{}'{}'", pinned.empty() ? "" : ", ", name);
+    (stays(model(name)) ? stay : go).push_back(name);
+    if (stays(model(name))) pinned += fmt::format("{}'{}'", pinned.empty() ? "" : ", ", name);
   }
   std::vector<std::string> spared{ticket.model};
   spared.insert(spared.end(), stay.begin(), stay.end());
   const std::string beside = pinned.empty() ? "" : " beside the pinned " + pinned;
   if (!capacity.are_few_enough(spared.size())) {
-    return refuse(ticket, ErrorCode::over_budget,
-                  fmt::format("'{}' does not fit{}: {} models are loaded at once at most", ticket.model, beside,
-                              capacity.most_models()));
+    return refuse(
+        ticket, ErrorCode::over_budget,
+        fmt::format("'{}' does not fit{}: {} at once at most", ticket.model, beside,
+                    capacity.most_models() == 1 ? "1 model is loaded"
+                                                : fmt::format("{} models are loaded", capacity.most_models())));
   }
   if (const auto verdicts = capacity.judge_by_budgets(spared); !plan::all_fit(verdicts)) {
     return refuse(ticket, ErrorCode::over_budget,

@@ -101,7 +101,8 @@ std::vector<std::string> contradictions(const Fleet& fleet) {
   for (const FleetModel& model : fleet.models) look_at_other_names(model, names, out);
   const auto pinned = static_cast<std::size_t>(std::ranges::count(fleet.models, true, &FleetModel::pinned));
   if (fleet.most_models > 0 && pinned > fleet.most_models)
-    out.push_back(fmt::format("{} models are pinned, and {} are loaded at once at most", pinned, fleet.most_models));
+    out.push_back(
+        fmt::format("{} models are pinned, and no more than {} may be loaded at once", pinned, fleet.most_models));
   look_at_isolation(fleet, out);
   look_at_remote_groups(fleet, out);
   if (std::string why = memory::contradiction(fleet.thresholds); !why.empty()) out.push_back(std::move(why));

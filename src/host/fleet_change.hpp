@@ -27,6 +27,7 @@ struct FleetChange {
   std::vector<std::string> goes;
   std::vector<ModelRules> rules;           // of models that stay as they are
   std::vector<plan::DeviceState> devices;  // with the budgets from now on
+  std::size_t most_models = 0;             // loaded at once from now on
 };
 
 // A model that has left its memory: what is in its place. Empty: nothing.

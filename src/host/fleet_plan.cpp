@@ -76,6 +76,11 @@ std::string never_text(const NeverFits& one) {
   return out;
 }
 
+std::string at_most(const FreeCapacity& capacity) {
+  if (capacity.most_models() == 0) return "";
+  return fmt::format(" ({} {} at most)", capacity.most_models(), capacity.most_models() == 1 ? "model" : "models");
+}
+
 std::vector<plan::ModelPlan> usable_models(const FreeCapacity& capacity) {
   std::vector<plan::ModelPlan> out;
   std::ranges::copy_if(capacity.models(), std::back_inserter(out), [](const auto& model) { return !model.unusable; });
@@ -190,7 +195,7 @@ void require_a_usable_one(const Fleet& fleet, const FreeCapacity& capacity) {
 
 std::string to_table(const FleetPlan& plan) {
   std::string out = plan::models_table(usable_models(plan.capacity)) + plan::promised_lines(plan.capacity.devices());
-  if (!plan.together.empty() || plan.too_many) out += "  Ready at once:\n";
+  if (!plan.together.empty() || plan.too_many) out += fmt::format("  Ready at once{}:\n", at_most(plan.capacity));
   for (const Names& set : plan.together) {
     out += fmt::format("    {:<40} ", fmt::format("{}", fmt::join(set, " + ")));
     std::string needs;
@@ -250,6 +255,7 @@ nlohmann::ordered_json to_json(const FleetPlan& plan, tracker::Mode tracker) {
           {"verdict", plan.has_all() ? (plan.all_fit() ? "fits" : "takes_turns") : "refused"},
           {"models", parts["models"]},
           {"devices", parts["devices"]},
+          {"models_max", plan.capacity.most_models()},
           {"together", plan.together},
           {"switches", switches},
           {"never", never},

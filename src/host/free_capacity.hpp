@@ -119,6 +119,7 @@ class FreeCapacity {
   void exchange(const std::string& model, std::vector<plan::ModelPlan> plans, const std::optional<std::string>& draft);
   // The same devices with other budgets.
   void set_devices(std::vector<plan::DeviceState> devices);
+  void set_most_models(std::size_t most_models) noexcept { most_models_ = most_models; }
   // The runtime stage of a model, once it is known better than its plan knew it.
   void set_runtime(const std::string& model, const device::DeviceId& device, plan::RuntimeFigure figure);
 

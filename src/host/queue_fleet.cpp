@@ -108,6 +108,7 @@ std::set<std::string> Queue::change_fleet(const FleetChange& change) {
   };
   take_back_loads();
   capacity_.set_devices(change.devices);
+  capacity_.set_most_models(change.most_models);
   for (const std::string& model : change.goes) {
     dispatcher_.retire(model);
     forget_whom_for(model);
@@ -126,9 +127,9 @@ std::set<std::string> Queue::change_fleet(const FleetChange& change) {
   try {
     dispatcher_.shrink(capacity_, *policy_, clock_.now());
   } catch (const std::exception& error) {  // a policy of somebody's own
-    log::error("host", "what has to go under the new budgets could not be decided: {}", error.what());
+    log::error("host", "what has to go within the new limits could not be decided: {}", error.what());
   } catch (...) {
-    log::error("host", "what has to go under the new budgets could not be decided");
+    log::error("host", "what has to go within the new limits could not be decided");
   }
   pump();
   return held;

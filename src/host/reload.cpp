@@ -15,7 +15,7 @@
 namespace plimsoll::host {
 namespace {
 
-constexpr std::array kFromTheNextStart{"runtime", "prefault", "models-max", "swap.folder", "swap.keep-prompts"};
+constexpr std::array kFromTheNextStart{"runtime", "prefault", "swap.folder", "swap.keep-prompts"};
 
 std::vector<plan::Request> requests_of(const FleetModel& model) {
   std::vector<plan::Request> out{model.request};
@@ -232,7 +232,11 @@ ModelChange Reload::change_of(const FleetModel& model) const {
 }
 
 FleetChange Reload::change() const {
-  FleetChange out{.comes = {}, .goes = report_.difference.removed, .rules = {}, .devices = devices_};
+  FleetChange out{.comes = {},
+                  .goes = report_.difference.removed,
+                  .rules = {},
+                  .devices = devices_,
+                  .most_models = next_->most_models};
   for (const FleetModel& model : next_->models) {
     const std::string& name = name_of(model);
     if (comes(name)) {

@@ -41,6 +41,7 @@ host::Fleet host_fleet(const Fleet& fleet, const Runtime::State& runtime) {
                   .swap = {.memory = fleet.swap_memory, .disk = fleet.swap_disk, .folder = fleet.swap_folder},
                   .keep_in_host = fleet.keep_in_host,
                   .yield_to_foreign = fleet.yield_to_foreign,
+                  .most_models = fleet.most_models,
                   .eviction = fleet.eviction,
                   .thresholds = fleet.thresholds};
   for (const FleetModel& model : fleet.models) {

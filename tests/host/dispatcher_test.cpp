@@ -312,6 +312,46 @@ ready b => grant 5
 )");
 }
 
+TEST(DispatcherTest, APinnedModelThatIsOnItsWayOutForbidsNobody) {
+  expect_played(R"(
+budget 100
+models-max 1
+model a 90 pinned
+model b 90
+ask 1 a => load a
+ready a => grant 1
+change a => drain a
+ask 2 b =>
+free a => evict a
+gone a => load b
+ready b => grant 2
+)");
+}
+
+TEST(DispatcherTest, WhereFewerModelsMayBeLoadedTheLeastMissedGo) {
+  expect_played(R"(
+budget 100
+model a 10
+model b 10 pinned
+model c 10
+ask 1 a => load a
+ready a => grant 1
+ask 2 b => load b
+ready b => grant 2
+ask 3 c => load c
+ready c => grant 3
+free a =>
+allow 2 => drain a; evict a
+gone a =>
+allow 1 => drain c
+free c => evict c
+gone c =>
+ask 4 a => refuse 4 over_budget
+allow 2 =>
+ask 5 a => load a
+)");
+}
+
 TEST(DispatcherTest, WherePinnedModelsAreAsManyAsAreWantedNoOtherOneIsLoaded) {
   expect_played(R"(
 budget 100

@@ -127,6 +127,23 @@ TEST(FleetPlanTest, WhatKeepingWeightsTakesOfTheHostIsSaid) {
   EXPECT_EQ(json["keeping"][1]["bytes"], (500_MiB).value());
 }
 
+TEST(FleetPlanTest, ItSaysWhereTheNumberOfModelsForbidsASetThatWouldFit) {
+  FleetPlan plan = plan_of({{"a", 40_MiB}, {"b", 40_MiB}}, 100_MiB);
+  EXPECT_THAT(to_table(plan), ::testing::HasSubstr("  Ready at once:\n"));
+  EXPECT_EQ(to_json(plan, tracker::Mode::enforcing)["models_max"], 0);
+  Fleet fleet;
+  for (const char* name : {"a", "b"}) {
+    fleet.models.emplace_back();
+    fleet.models.back().request.name = name;
+  }
+  FreeCapacity capacity = plan.capacity;
+  capacity.set_most_models(1);
+  plan = plan_fleet(fleet, capacity);
+  EXPECT_THAT(plan.together, ::testing::UnorderedElementsAre(ElementsAre("a"), ElementsAre("b")));
+  EXPECT_THAT(to_table(plan), ::testing::HasSubstr("  Ready at once (1 model at most):\n"));
+  EXPECT_EQ(to_json(plan, tracker::Mode::enforcing)["models_max"], 1);
+}
+
 TEST(FleetPlanTest, AModelThatCannotBeUsedIsNamedAndTheOthersArePlanned) {
   std::vector<plan::ModelPlan> plans =
       plan_of({{"a", 40_MiB}, {"b", 40_MiB}, {"c", 40_MiB}}, 100_MiB).capacity.models();

@@ -150,6 +150,10 @@ class Scenario {
       std::string even_at_work;
       words >> even_at_work;
       said_ = dispatcher_->yield(name, !even_at_work.empty()) ? "goes" : "stays";
+    } else if (verb == "allow") {
+      most_models_ = std::stoul(name);
+      capacity_->set_most_models(most_models_);
+      dispatcher_->shrink(*capacity_, policy_, now_);
     } else if (verb == "more") {  // NAME of a model: its longest lease; TICKET [as LEASE]: that one
       const auto ticket = tickets_.find(name);
       const auto lease = ticket == tickets_.end() ? dispatcher_->take_another(name, now_)
