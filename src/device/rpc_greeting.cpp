@@ -26,8 +26,10 @@ using Time = std::chrono::steady_clock::time_point;
 constexpr std::uint8_t kHello = 14;
 constexpr std::uint8_t kDeviceCount = 15;            // follows it since version 3
 constexpr std::uint8_t kAlignment = 1;               // of the memory of a device
+constexpr std::uint8_t kMemory = 11;                 // of a device: free, then total
 constexpr std::size_t kCapabilities = 24;            // what a client can do beside TCP: nothing
 constexpr std::uint64_t kMostAlignment = 1U << 20U;  // heuristic: real devices have 32 to 4096
+constexpr std::uint64_t kMostMemory = std::uint64_t{1} << 50U;
 constexpr std::uint64_t kMostAnswer = 4096;  // an answer is a few bytes; other programs' first bytes are a huge number
 
 class Socket {
@@ -166,16 +168,37 @@ std::expected<std::vector<std::uint8_t>, RpcGreeting> ask(const RpcAddress& serv
   return answer;
 }
 
-// The engine rounds sizes up to it without a look.
-RpcGreeting look_at_alignment(const RpcAddress& server, int file, std::uint32_t device, Time end) {
+// Numbers that it tells of a device.
+template <std::size_t count>
+std::expected<std::array<std::uint64_t, count>, RpcGreeting> told_of(const RpcAddress& server, int file,
+                                                                     std::uint8_t command, std::uint32_t device,
+                                                                     Time end) {
   std::array<std::uint8_t, sizeof device> number{};
   std::memcpy(number.data(), &device, sizeof device);
-  std::uint64_t alignment = 0;
-  const auto told = ask(server, file, question(kAlignment, number), sizeof alignment, end);
+  std::array<std::uint64_t, count> out{};
+  const auto told = ask(server, file, question(command, number), sizeof out, end);
+  if (!told) return std::unexpected(told.error());
+  std::memcpy(out.data(), told->data(), sizeof out);
+  return out;
+}
+
+// The engine rounds sizes up to it without a look.
+RpcGreeting look_at_alignment(const RpcAddress& server, int file, std::uint32_t device, Time end) {
+  const auto told = told_of<1>(server, file, kAlignment, device, end);
   if (!told) return told.error();
-  std::memcpy(&alignment, told->data(), sizeof alignment);
+  const auto [alignment] = *told;
   if (std::has_single_bit(alignment) && alignment <= kMostAlignment) return {.answer = RpcAnswer::greets, .why = {}};
   return nonsense(server, fmt::format("claims that its memory is aligned to {} bytes", alignment));
+}
+
+// Plans are made of it, and the engine shares layers out by it.
+RpcGreeting look_at_memory(const RpcAddress& server, int file, std::uint32_t device, Time end) {
+  const auto told = told_of<2>(server, file, kMemory, device, end);
+  if (!told) return told.error();
+  const auto [free, total] = *told;
+  if (total > kMostMemory) return nonsense(server, fmt::format("claims to have {} bytes of memory", total));
+  if (free <= total) return {.answer = RpcAnswer::greets, .why = {}};
+  return nonsense(server, fmt::format("claims that {} bytes of its {} are free", free, total));
 }
 
 RpcGreeting look_at_devices(const RpcAddress& server, int file, Time end) {
@@ -185,7 +208,9 @@ RpcGreeting look_at_devices(const RpcAddress& server, int file, Time end) {
   std::memcpy(&devices, count->data(), sizeof devices);
   if (devices > kMostRpcDevices) return nonsense(server, fmt::format("claims to have {} devices", devices));
   for (std::uint32_t device = 0; device < devices; ++device) {
-    if (RpcGreeting greeting = look_at_alignment(server, file, device, end); !greeting.is_well()) return greeting;
+    for (const auto look : {look_at_alignment, look_at_memory}) {
+      if (RpcGreeting greeting = look(server, file, device, end); !greeting.is_well()) return greeting;
+    }
   }
   return {.answer = RpcAnswer::greets, .why = {}};
 }

@@ -31,7 +31,8 @@ inline constexpr std::chrono::milliseconds kGreetingLimit{3000};
 
 // Likewise, and looks at what it offers, which the engine takes as it is: it makes as many devices as a server claims,
 // which may be four billion, and computes sizes with the alignment of their memory. More than kMostRpcDevices are
-// nonsense, and so is an alignment that is no power of two, or a huge one.
+// nonsense, and so is an alignment that is no power of two, or a huge one, and more memory than a PiB, or more that is
+// free than there is.
 inline constexpr std::uint32_t kMostRpcDevices = 64;
 [[nodiscard]] RpcGreeting greet_and_look(const RpcAddress& server, std::chrono::milliseconds limit = kGreetingLimit);
 

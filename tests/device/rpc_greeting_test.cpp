@@ -141,10 +141,13 @@ FakeServer::Talk claims(const std::vector<std::string>& what) {
 }
 std::string devices(std::uint64_t count) { return eight_bytes(4) + eight_bytes(count).substr(0, 4); }
 std::string alignment(std::uint64_t bytes) { return eight_bytes(8) + eight_bytes(bytes); }
+std::string memory(std::uint64_t free, std::uint64_t total) {
+  return eight_bytes(16) + eight_bytes(free) + eight_bytes(total);
+}
 
 // The engine makes as many devices as a server claims.
 TEST(RpcGreetingTest, OneThatClaimsTooManyDevicesIsNotAsked) {
-  const FakeServer modest(claims({devices(2), alignment(32), alignment(512)}));
+  const FakeServer modest(claims({devices(2), alignment(32), memory(0, 0), alignment(512), memory(7, 8)}));
   EXPECT_EQ(greet_and_look(modest.address()).answer, RpcAnswer::greets);
   const FakeServer boasts(claims({devices(0xFFFFFFFF)}));
   const RpcGreeting greeting = greet_and_look(boasts.address());
@@ -157,11 +160,30 @@ TEST(RpcGreetingTest, OneThatClaimsTooManyDevicesIsNotAsked) {
 // It divides by it, and adds it to sizes.
 TEST(RpcGreetingTest, OneThatClaimsAnAlignmentThatIsNoneIsNotAsked) {
   for (const std::uint64_t bytes : {std::uint64_t{0}, std::uint64_t{3}, std::uint64_t{1} << 40U, ~std::uint64_t{0}}) {
-    const FakeServer server(claims({devices(2), alignment(64), alignment(bytes)}));
+    const FakeServer server(claims({devices(2), alignment(64), memory(1, 2), alignment(bytes)}));
     const RpcGreeting greeting = greet_and_look(server.address());
     EXPECT_EQ(greeting.answer, RpcAnswer::nonsense);
     EXPECT_THAT(greeting.why, AllOf(HasSubstr(server.address().text()), HasSubstr(fmt::format("to {} bytes", bytes))));
   }
+}
+
+TEST(RpcGreetingTest, OneThatClaimsMemoryThatCannotBeIsNotAsked) {
+  const auto greeting = [](std::uint64_t free, std::uint64_t total) {
+    const FakeServer server(claims({devices(1), alignment(64), memory(free, total)}));
+    return greet_and_look(server.address());
+  };
+  EXPECT_EQ(greeting(std::uint64_t{1} << 50U, std::uint64_t{1} << 50U).answer, RpcAnswer::greets);
+  EXPECT_THAT(greeting(3, 2).why, HasSubstr("claims that 3 bytes of its 2 are free"));
+  EXPECT_THAT(greeting(0, ~std::uint64_t{0}).why, HasSubstr("claims to have 18446744073709551615 bytes"));
+  EXPECT_EQ(greeting(0, ~std::uint64_t{0}).answer, RpcAnswer::nonsense);
+}
+
+TEST(RpcGreetingTest, OneThatFallsSilentIsNotWaitedFor) {
+  const FakeServer server([](int connection) {
+    claims({devices(1), alignment(64)})(connection);
+    (void)heard(connection);  // what it has, until nobody waits for it any more
+  });
+  EXPECT_EQ(greet_and_look(server.address(), std::chrono::milliseconds(200)).answer, RpcAnswer::busy);
 }
 
 TEST(RpcGreetingTest, OneThatServesAnotherIsBusy) {

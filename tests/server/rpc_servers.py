@@ -1,4 +1,5 @@
 """Servers of ggml's RPC backend for tests, and a line to one that counts what passes."""
+import itertools
 import os
 import pathlib
 import resource
@@ -205,12 +206,14 @@ class SilentServer:
 
 
 class ScriptedServer:
-    """Answers every client as one with a device does that nobody else asks; some commands with other bytes, or never (None)."""
+    """Answers every client as one with a device does that nobody else asks; some commands with other bytes, or never (None), or
+    with each of a list in turn."""
 
     def __init__(self, greeting, **answers):
         self.answers = {"HELLO": greeting[8:], "DEVICE_COUNT": struct.pack("<I", 1), "GET_ALIGNMENT": struct.pack("<Q", 64),
                         "GET_MAX_SIZE": struct.pack("<Q", 1 << 40), "GET_DEVICE_MEMORY": struct.pack("<QQ", 1 << 30, 1 << 30),
                         "GET_ALLOC_SIZE": struct.pack("<Q", 1 << 20), **answers}
+        self.answers = {name: itertools.cycle(said) if isinstance(said, list) else said for name, said in self.answers.items()}
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self.listening.getsockname()[1]}"
         threading.Thread(target=self.accept, daemon=True).start()
@@ -231,6 +234,8 @@ class ScriptedServer:
                     if size:
                         client.recv(size, socket.MSG_WAITALL)
                     answer = self.answers[COMMANDS[head[0]]]
+                    if isinstance(answer, itertools.cycle):
+                        answer = next(answer)
                     if answer is not None:
                         client.sendall(struct.pack("<Q", len(answer)) + answer)
             except OSError:

@@ -21,6 +21,9 @@ SIZES = ("-c", "512", "-t", "1", "-b", "64", "-ub", "64")
 ASKED = {"model": "mate-chat", "prompt": "Day 12. The wind is", "max_tokens": 24, "ignore_eos": True, "seed": 1, "temperature": 0}
 
 
+MEMORY = struct.pack("<QQ", 1 << 30, 1 << 30)  # of a device, as it is told at the greeting
+
+
 class RpcCase(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -200,7 +203,8 @@ class WrongServers(RpcCase):
             server = SilentServer(says)
             self.addCleanup(server.close)
             self.assertIn(words, self.refused_everywhere(server.address))
-        self.assertIn("then answers something else, or has ended", self.refused_everywhere(self.scripted(GET_DEVICE_MEMORY=b"none")))
+        self.assertIn("with something else", self.refused_everywhere(self.scripted(GET_DEVICE_MEMORY=b"none")))
+        self.assertIn("then answers something else, or has ended", self.refused_everywhere(self.scripted(GET_DEVICE_MEMORY=[MEMORY, b"none"])))
 
     def scripted(self, **answers):
         server = ScriptedServer(greeting_of(self.rpc_server().port), **answers)
@@ -209,11 +213,14 @@ class WrongServers(RpcCase):
 
     def test_one_that_greets_and_then_is_silent(self):
         """The engine would wait for its answer without an end."""
-        self.refused_everywhere(self.scripted(GET_DEVICE_MEMORY=None), "does not answer what the engine asks")
+        self.refused_everywhere(self.scripted(GET_DEVICE_MEMORY=None), "does not answer")
+        self.refused_everywhere(self.scripted(GET_DEVICE_MEMORY=[MEMORY, None]), "does not answer what the engine asks")
 
     def test_what_one_claims_is_looked_at_before_the_engine_computes_with_it(self):
         for alignment in (0, 3, 1 << 40, (1 << 64) - 1):
             self.refused_everywhere(self.scripted(GET_ALIGNMENT=struct.pack("<Q", alignment)), f"aligned to {alignment} bytes")
+        for free, total in ((2, 1), (0, 1 << 60)):
+            self.refused_everywhere(self.scripted(GET_DEVICE_MEMORY=struct.pack("<QQ", free, total)), "claims")
 
     def test_addresses_that_others_reach_are_refused(self):
         said = self.refused("203.0.113.7:50052", status=2)
