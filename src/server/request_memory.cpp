@@ -1,5 +1,7 @@
 #include "request_memory.hpp"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "api/problem.hpp"
@@ -26,7 +28,9 @@ Bytes charged_for(Bytes held) {
 }  // namespace
 
 RequestMemory::RequestMemory(memory::Ledger& ledger, std::function<bool()> make_way)
-    : make_way_(std::move(make_way)), charge_(ledger, memory::on_the_heap(kOwner, memory::Stage::conversations)) {}
+    : ledger_(ledger),
+      make_way_(std::move(make_way)),
+      charge_(ledger, memory::on_the_heap(kOwner, memory::Stage::conversations)) {}
 
 bool RequestMemory::fits(Bytes bytes) {
   const MutexLock lock(mutex_);
@@ -35,9 +39,21 @@ bool RequestMemory::fits(Bytes bytes) {
   return true;
 }
 
+// Where no other request were at work.
+bool RequestMemory::would_fit_alone(Bytes bytes) const {
+  const MutexLock lock(mutex_);
+  const memory::DeviceAccount host = ledger_.account(device::host());
+  return !host.budget || saturating_sub(host.committed, charge_.size()) + charged_for(bytes) <= *host.budget;
+}
+
 void RequestMemory::grow(Bytes bytes) {
   while (!fits(bytes)) {
     if (make_way_()) continue;
+    if (!would_fit_alone(bytes))  // to come again would be in vain
+      throw api::Problem(413, "invalid_request",
+                         fmt::format("this request takes {} of host memory at once, for which the host's budget has "
+                                     "no room beside its models",
+                                     format_bytes(bytes)));
     throw api::Problem(503, "busy", "the host's budget has no room for this request beside those at work")
         .retry_after(std::chrono::seconds(1));
   }

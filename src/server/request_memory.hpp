@@ -21,7 +21,8 @@ class RequestMemory {
 
   // Of one request, until it ends.
   class Share;
-  // For a body of that size, beside the body itself. Throws api::Problem 503 where the budget has no room for it.
+  // For a body of that size, beside the body itself. Throws api::Problem where the budget has no room for it: 503; 413
+  // where it would have none without the other requests either.
   [[nodiscard]] std::unique_ptr<Share> take(std::size_t body);
   // For a body that is about to arrive. Throws likewise.
   [[nodiscard]] std::unique_ptr<Share> receive(std::size_t body);
@@ -30,8 +31,10 @@ class RequestMemory {
  private:
   void grow(Bytes bytes);  // throws as take()
   [[nodiscard]] bool fits(Bytes bytes);
+  [[nodiscard]] bool would_fit_alone(Bytes bytes) const;
   void give_back(Bytes bytes) noexcept;
 
+  memory::Ledger& ledger_;
   std::function<bool()> make_way_;
   mutable Mutex mutex_;
   Bytes held_ PLIMSOLL_GUARDED_BY(mutex_);

@@ -16,7 +16,7 @@ class RequestMemoryTest : public testing::Test {
     try {
       work();
     } catch (const api::Problem& problem) {
-      EXPECT_TRUE(problem.retry_after());
+      EXPECT_EQ(problem.retry_after().has_value(), problem.status() == 503);
       return problem.status();
     }
     return 200;
@@ -44,7 +44,7 @@ TEST_F(RequestMemoryTest, ABodyIsChargedBeforeItIsThere) {
   const auto body = memory.receive(3'000'000);
   EXPECT_EQ(memory.held(), Bytes{3'000'000});
   EXPECT_EQ(charged(), 2_MiB);
-  EXPECT_EQ(status_of([&] { (void)memory.receive(9'000'000); }), 503);
+  EXPECT_EQ(status_of([&] { (void)memory.receive(7'000'000); }), 503);
   EXPECT_EQ(memory.held(), Bytes{3'000'000});
 }
 
@@ -62,7 +62,7 @@ TEST_F(RequestMemoryTest, WhatTheBudgetHasNoRoomForIsToldToComeAgain) {
   EXPECT_GE(taken, 4);
   EXPECT_LE(taken, 12);
   EXPECT_LE(charged(), 8_MiB);
-  EXPECT_EQ(status_of([&] { shares.front()->grow(8_MiB); }), 503) << "an answer that gets too long";
+  EXPECT_EQ(status_of([&] { shares.front()->grow(7_MiB); }), 503) << "an answer that gets too long";
   shares.pop_back();
   EXPECT_EQ(status_of(take), 200);
 }
@@ -71,10 +71,22 @@ TEST_F(RequestMemoryTest, WhatIsKeptForLaterMakesWay) {
   const auto whole = memory.take(0);
   memory::Charge others(ledger, memory::on_the_heap("prompts", memory::Stage::conversations));
   ASSERT_TRUE(others.resize(7_MiB));
-  EXPECT_EQ(status_of([&] { (void)memory.take(500'000); }), 503);
+  EXPECT_EQ(status_of([&] { (void)memory.take(500'000); }), 413);
   kept = 2;
-  EXPECT_EQ(status_of([&] { (void)memory.take(500'000); }), 503);
+  EXPECT_EQ(status_of([&] { (void)memory.take(500'000); }), 413);
   EXPECT_EQ(kept, 0) << "it was asked for all that there is";
+}
+
+// To come again would be in vain.
+TEST_F(RequestMemoryTest, WhatDoesNotFitWithoutTheOthersEitherIsTooLarge) {
+  const auto one = memory.take(100'000);
+  const auto other = memory.receive(6'000'000);
+  EXPECT_EQ(status_of([&] { one->grow(7_MiB); }), 503);
+  EXPECT_EQ(status_of([&] { one->grow(20_MiB); }), 413);
+  EXPECT_EQ(status_of([&] { one->grow(9_MiB); }), 503);
+  memory::Charge model(ledger, memory::on_the_heap("model", memory::Stage::weights));
+  ASSERT_TRUE(model.resize(1_MiB));
+  EXPECT_EQ(status_of([&] { one->grow(9_MiB); }), 413);
 }
 
 }  // namespace
