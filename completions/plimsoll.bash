@@ -76,6 +76,7 @@ _plimsoll() {
       words="-h --help --host --port --api-key --api-key-file --ssl-cert-file --ssl-key-file --cors-origin --host-name --watch --no-dashboard --no-slots --tags
         -a --alias --strict-fields --backlog --chat-template-kwargs --reasoning --reasoning-effort --reasoning-budget --time-to-live
         --log-format --max-body --max-prompt-tokens --max-answer-tokens --max-requests --max-queue --max-connections --cached-prompts --slot-save-path
+        --media-path --allowed-media-domains
         --max-wait --max-time --max-decode-time --isolate --time-slice --drain-time --sse-ping-interval --keep-alive-spaces --models-max --no-models-autoload --eviction --keep-in-host --yield-to-foreign --metrics-compat --embedding --reranking --pooling
         $model $draft $context $sampling"
       mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word"); return ;;

@@ -663,6 +663,8 @@ complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l time-to-live -x -
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l keep-in-host -x -d 'Host memory for weights of models that have gone, so that they come back without their file'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l yield-to-foreign -x -d 'Memory of each device that is left to programs that are not Plimsoll\'s'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l slot-save-path -r -F -d 'Folder in which POST /slots saves conversations by name, to be restored by another server'
+complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l media-path -r -F -d 'Folder of pictures and sounds that requests may name'
+complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l allowed-media-domains -x -d 'Hosts that pictures and sounds are fetched from, and no others'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l max-body -x -d 'Size of a request'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l max-prompt-tokens -x -d 'Tokens of a prompt'
 complete -c plimsoll -n '__fish_seen_subcommand_from serve' -l max-answer-tokens -x -d 'Tokens of an answer'

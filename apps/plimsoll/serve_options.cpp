@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
 
 #include <nlohmann/json.hpp>
 
@@ -36,6 +37,22 @@ std::string template_values(const ServeOptions& options) {
   return values.empty() ? std::string{} : values.dump();
 }
 
+// "none" stands alone; a domain has no "https://" before it.
+void settle_media_sources(server::MediaSourceRules& rules) {
+  constexpr const char* kFlag = "--allowed-media-domains";
+  if (rules.domains == std::vector<std::string>{"none"}) {
+    rules.domains.clear();
+    rules.fetches = false;
+  }
+  for (const std::string& domain : rules.domains) {
+    const bool has_port = std::ranges::count(domain, ':') == 1;
+    if (domain.empty() || domain == "none" || has_port || domain.find_first_of("/ ") != std::string::npos)
+      throw Error(ErrorCode::usage, fmt::format("{}: '{}' is no host's name", kFlag, domain));
+  }
+  if (!rules.folder.empty() && !std::filesystem::is_directory(rules.folder))
+    throw Error(ErrorCode::usage, fmt::format("--media-path: '{}' is no folder", rules.folder.string()));
+}
+
 }  // namespace
 
 server::ServerOptions server_options(const ServeOptions& options) {
@@ -50,6 +67,7 @@ server::ServerOptions server_options(const ServeOptions& options) {
   out.shows_slots = !options.no_slots;
   out.autoload = !options.no_autoload;
   out.template_values = template_values(options);
+  settle_media_sources(out.media);
   if (std::ranges::contains(out.api_keys, std::string()))  // most likely a variable that is not set
     throw Error(ErrorCode::usage,
                 "--api-key is empty: everybody could send it; without the flag nobody is asked for one");
@@ -259,6 +277,25 @@ void add_host_options(CLI::App& command, ServeOptions& o) {
      "Server");
 }
 
+// Where pictures and sounds lie that requests name by an address.
+void add_media_options(CLI::App& command, ServeOptions& o) {
+  server::MediaSourceRules& rules = o.server.media;
+  of(command
+         .add_option("--media-path", rules.folder, "Folder of pictures and sounds that requests may name: file://NAME")
+         ->envname("PLIMSOLL_MEDIA_PATH")
+         ->type_name("FOLDER"),
+     "Server");
+  of(command
+         .add_option("--allowed-media-domains", rules.domains,
+                     "Hosts that pictures and sounds are fetched from, and no others (.example.org: those below it); "
+                     "may be repeated; none: nothing is fetched")
+         ->envname("PLIMSOLL_ALLOWED_MEDIA_DOMAINS")
+         ->delimiter(',')
+         ->take_all()
+         ->allow_extra_args(false),
+     "Server");
+}
+
 void add_count_limits(CLI::App& command, ServeOptions& o) {
   server::Limits& l = o.server.limits;
   of(command.add_option("--max-body", o.body, "Size of a request")->envname("PLIMSOLL_MAX_BODY")->capture_default_str(),
@@ -351,6 +388,7 @@ void add_serve_options(CLI::App& command, ServeOptions& options) {
   add_template_options(command, options);
   add_view_options(command, options);
   add_host_options(command, options);
+  add_media_options(command, options);
   add_count_limits(command, options);
   add_time_limits(command, options);
   add_sampling_options(command, options.sampling);

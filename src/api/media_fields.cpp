@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "api/unknown_fields.hpp"
+#include "base/lower_case.hpp"
 
 namespace plimsoll::api {
 namespace {
@@ -36,12 +37,29 @@ std::string_view inside_of(std::string_view text, const std::string& path) {
   return text.substr(comma + 1);
 }
 
-// How an address begins: "https://".
-bool is_address(std::string_view text) {
+constexpr std::size_t kLongestScheme = 16;
+constexpr std::size_t kLongestAddress = 4096;
+
+// "https" of "HTTPS://example.org/a.png"; empty: it is no address.
+std::string scheme_of(std::string_view text) {
   const std::size_t end = text.find("://");
-  if (end == std::string_view::npos || end == 0 || end > 16) return false;
+  if (end == std::string_view::npos || end > kLongestScheme) return {};
   const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  return std::ranges::all_of(text.substr(0, end), is_letter);
+  return std::ranges::all_of(text.substr(0, end), is_letter) ? lower_case(text.substr(0, end)) : std::string{};
+}
+
+// It lies elsewhere, and is read once it is known that the model takes it.
+Medium elsewhere(const std::string& scheme, const std::string& address, const std::string& path) {
+  static constexpr std::array<const char*, 3> kRead{"https", "http", "file"};
+  if (!std::ranges::contains(kRead, scheme))
+    throw bad_request(
+        fmt::format("'{}' begins with '{}://'; files are read from https, http and file addresses, or sent "
+                    "as data:image/png;base64,…",
+                    path, scheme))
+        .at(path);
+  if (address.size() > kLongestAddress)
+    throw bad_request(fmt::format("'{}' is an address of more than {} letters", path, kLongestAddress)).at(path);
+  return {.address = scheme + address.substr(scheme.size()), .path = path, .type = "image"};
 }
 
 // {"url": ...}, or the address itself.
@@ -55,15 +73,13 @@ std::string address_in(Fields& part, const char* key) {
   return url;
 }
 
-// {"type": "base64", "media_type", "data"}.
+// {"type": "base64", "media_type", "data"}, or {"type": "url", "url"}.
 std::string data_of_source(Fields& part) {
   Fields source(part.need("source"), part.path_of("source"));
   const std::string type = source.need_text("type");
-  if (type == "url")
-    source.fail("type", "is 'url': nothing is fetched here; send the picture itself, with the type 'base64'");
-  if (type != "base64") source.fail("type", fmt::format("is '{}'; it must be base64", type));
+  if (type != "base64" && type != "url") source.fail("type", fmt::format("is '{}'; it must be base64 or url", type));
   source.ignore({"media_type"});  // the file says it itself
-  std::string data = source.need_text("data");
+  std::string data = source.need_text(type == "url" ? "url" : "data");
   source.pass_over_unknown();
   return data;
 }
@@ -89,7 +105,10 @@ std::string read_as(Fields& part, const std::string& type, const std::string& pa
                     std::string instead) {
   const std::string text = file_text(part, type);
   std::string mark = read_medium_text(text, path, media, std::move(instead));
-  media.all().back().type = type;
+  Medium& medium = media.all().back();
+  medium.type = type;
+  if (!medium.address.empty() && (type == "audio_url" || type == "input_audio"))
+    medium.facts.kind = engine::MediaFile::Kind::sound;
   part.ignore({"detail", "cache_control", "file_id", "uuid", "id", "status"});
   return mark;
 }
@@ -127,11 +146,12 @@ bool is_no_text(const std::string& type) {
 }
 
 std::string read_medium_text(const std::string& text, const std::string& path, MediaList& media, std::string instead) {
-  if (is_address(text))
-    throw bad_request(fmt::format("'{}' is an address, and nothing is fetched from anywhere here: send the file "
-                                  "itself, as data:image/png;base64,…",
-                                  path))
-        .at(path);
+  if (const std::string scheme = scheme_of(text); !scheme.empty()) {
+    Medium medium = elsewhere(scheme, text, path);
+    medium.facts.kind = engine::MediaFile::Kind::picture;
+    medium.instead = std::move(instead);
+    return media.add(std::move(medium));
+  }
   const std::string_view whole = text;
   std::optional<std::string> file = from_base64(whole.starts_with(kData) ? inside_of(whole, path) : whole);
   if (!file) throw bad_request(fmt::format("'{}' is not base64", path)).at(path);

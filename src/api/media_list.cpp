@@ -36,11 +36,16 @@ void require_readable(const Medium& medium) {
 
 std::string MediaList::add(Medium medium) {
   if (all_.size() >= kMostMedia) refuse(medium, fmt::format("is one too many: a request has {} at most", kMostMedia));
-  medium.facts =
-      engine::look_at_media_file({reinterpret_cast<const std::uint8_t*>(medium.file.data()), medium.file.size()});
-  require_readable(medium);
+  if (medium.address.empty()) take_file(medium, std::move(medium.file));
   all_.push_back(std::move(medium));
   return marks_.mark_of(all_.size() - 1);
+}
+
+void MediaList::take_file(Medium& medium, std::string bytes) {
+  medium.facts = engine::look_at_media_file({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()});
+  require_readable(medium);
+  medium.file = std::move(bytes);
+  medium.address.clear();
 }
 
 }  // namespace plimsoll::api

@@ -11,12 +11,13 @@
 namespace plimsoll::api {
 
 struct Medium {
-  std::string file{};  // its bytes, as they came
-  std::string path{};  // where it stands: "messages[0].content[1]"
-  std::string type{};  // of its part: "image_url"
-  engine::MediaFile facts{};
-  std::string instead{};     // a tool gave it: words that may stand for it; empty: there are none
-  bool is_left_out = false;  // they do
+  std::string file{};         // its bytes, as they came
+  std::string address{};      // where they are to be read from, "https://..." or "file://..."; empty: they are here
+  std::string path{};         // where it stands: "messages[0].content[1]"
+  std::string type{};         // of its part: "image_url"
+  engine::MediaFile facts{};  // where its bytes are not here yet: its kind, as its part has it
+  std::string instead{};      // a tool gave it: words that may stand for it; empty: there are none
+  bool is_left_out = false;   // they do
 };
 
 inline constexpr std::size_t kMostMedia = 128;
@@ -29,9 +30,12 @@ class MediaList {
   [[nodiscard]] const std::vector<Medium>& all() const noexcept { return all_; }
   [[nodiscard]] std::vector<Medium>& all() noexcept { return all_; }
 
-  // Answers its mark, which nobody can guess: what somebody says is never taken for one. Throws Problem 400 where it is
-  // of no kind that is read, damaged at its beginning, or becomes too large; and where there are too many.
+  // Answers its mark, which nobody can guess: what somebody says is never taken for one. Throws Problem 400 where there
+  // are too many, and as take_file() where its bytes are here.
   [[nodiscard]] std::string add(Medium medium);
+  // The bytes of one of them, which were elsewhere. Throws Problem 400 at its place where they are of no kind that is
+  // read, damaged at their beginning, or become too large.
+  static void take_file(Medium& medium, std::string bytes);
 
   // Those marks in the request's texts.
   [[nodiscard]] const engine::MediaMarks& marks() const noexcept { return marks_; }

@@ -1,7 +1,5 @@
 #include "remote/http_client.hpp"
-#include "base/lower_case.hpp"
 
-#include <curl/curl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,17 +8,17 @@
 #include <string_view>
 
 #include <plimsoll/base/error.hpp>
+#include "base/lower_case.hpp"
 #include "base/parse_number.hpp"
 #include "base/sleep.hpp"
-#include "base/version.hpp"
-#include "remote/certificates.hpp"
+
+#include "curl_handle.hpp"
 
 namespace plimsoll::remote {
 namespace {
 
 constexpr int kTries = 3;
 constexpr long kMostRedirects = 8;
-constexpr long kConnectSeconds = 15;
 constexpr long kSlowest = 100;  // bytes a second: a server that sends fewer is silent
 constexpr long kWhole = 200;
 constexpr long kPiece = 206;
@@ -80,11 +78,6 @@ long status_in(std::string_view line) {
   const std::size_t blank = line.find(' ');
   if (blank == std::string_view::npos) return 0;
   return static_cast<long>(number(line.substr(blank + 1, kDigits)).value_or(0));
-}
-
-void start_library() {
-  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (started != CURLE_OK) throw Error(ErrorCode::internal, "libcurl does not start");
 }
 
 }  // namespace
@@ -198,33 +191,21 @@ std::string why_status(long status, const Hub& hub) {
 
 }  // namespace
 
-HttpClient::HttpClient(Options options) : options_(std::move(options)) {
-  start_library();
-  handle_ = curl_easy_init();
-  if (handle_ == nullptr) throw Error(ErrorCode::internal, "libcurl does not start");
-}
+HttpClient::HttpClient(Options options) : options_(std::move(options)), handle_(std::make_unique<CurlHandle>()) {}
 
-HttpClient::~HttpClient() { curl_easy_cleanup(handle_); }
+HttpClient::~HttpClient() = default;
 
 void HttpClient::attempt(const std::string& url, const std::string& range, Exchange& exchange) {
-  auto* handle = static_cast<CURL*>(handle_);
-  curl_easy_reset(handle);  // connections are kept
+  CurlHandle& handle = *handle_;
+  handle.begin(url);
   exchange.begin_answer();
   exchange.answered = 0;
-  const auto set = [&](CURLoption option, auto value) { (void)curl_easy_setopt(handle, option, value); };
-  set(CURLOPT_URL, url.c_str());
-  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  const auto set = [&](CURLoption option, auto value) { handle.set(option, value); };
   set(CURLOPT_REDIR_PROTOCOLS_STR, url.starts_with("https:") ? "https" : "http,https");
   set(CURLOPT_FOLLOWLOCATION, 1L);
   set(CURLOPT_MAXREDIRS, kMostRedirects);
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_CONNECTTIMEOUT, kConnectSeconds);
   set(CURLOPT_LOW_SPEED_LIMIT, kSlowest);
   set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.silence.count()));
-  const std::string trusted = certificates();
-  if (!trusted.empty()) set(CURLOPT_CAINFO, trusted.c_str());
-  const std::string agent = fmt::format("plimsoll/{}", version());
-  set(CURLOPT_USERAGENT, agent.c_str());
   if (range.empty()) {
     set(CURLOPT_ACCEPT_ENCODING, "");  // any that the library unpacks
   } else {
@@ -242,8 +223,9 @@ void HttpClient::attempt(const std::string& url, const std::string& range, Excha
   set(CURLOPT_XFERINFOFUNCTION, &Exchange::progressed);
   set(CURLOPT_XFERINFODATA, static_cast<void*>(&exchange));
   set(CURLOPT_ERRORBUFFER, exchange.reason.data());
-  exchange.result = curl_easy_perform(handle);
-  (void)curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &exchange.status);
+  exchange.result = curl_easy_perform(handle.get());
+  set(CURLOPT_ERRORBUFFER, static_cast<char*>(nullptr));  // it goes before the handle
+  (void)curl_easy_getinfo(handle.get(), CURLINFO_RESPONSE_CODE, &exchange.status);
 }
 
 void HttpClient::repeat(const std::string& url, const std::string& range, Exchange& exchange) {
@@ -293,7 +275,7 @@ HttpClient::Text HttpClient::text(const std::string& url, std::size_t longest) {
   if (exchange.is_enough)
     throw Error(ErrorCode::io, fmt::format("'{}' cannot be read: it is longer than {} bytes", url, longest));
   const char* page = nullptr;  // after redirects
-  (void)curl_easy_getinfo(handle_, CURLINFO_EFFECTIVE_URL, &page);
+  (void)curl_easy_getinfo(handle_->get(), CURLINFO_EFFECTIVE_URL, &page);
   return {.text = std::string(reinterpret_cast<const char*>(exchange.bytes.data()), exchange.bytes.size()),
           .next = from_page(page, exchange.next)};
 }

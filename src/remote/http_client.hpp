@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -11,6 +12,8 @@
 #include "remote/address.hpp"
 
 namespace plimsoll::remote {
+
+class CurlHandle;
 
 // What a server answered to a question for some bytes of a file.
 struct Piece {
@@ -56,7 +59,7 @@ class HttpClient {
   void attempt(const std::string& url, const std::string& range, Exchange& exchange);
   void repeat(const std::string& url, const std::string& range, Exchange& exchange);
   Options options_;
-  void* handle_;  // CURL*
+  std::unique_ptr<CurlHandle> handle_;
 };
 
 }  // namespace plimsoll::remote

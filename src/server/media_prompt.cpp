@@ -51,8 +51,10 @@ bool is_sound(const api::Medium& medium) { return medium.facts.kind == engine::M
       .at(medium.path);
 }
 
+}  // namespace
+
 // In the texts that a template, or nobody, writes down.
-void replace_in(api::TextRequest& request) {
+void write_stand_ins(api::TextRequest& request) {
   const auto words = [&](std::size_t medium) {
     const api::Medium& one = request.media.all()[medium];
     return one.is_left_out ? one.instead : std::string{};
@@ -62,8 +64,6 @@ void replace_in(api::TextRequest& request) {
   for (engine::ChatMessage& message : chat->messages)
     message.content = request.media.marks().with_marks_replaced(message.content, words);
 }
-
-}  // namespace
 
 void require_senses(api::TextRequest& request, const MediaSenses& senses, const std::string& model) {
   bool any_left_out = false;
@@ -77,7 +77,7 @@ void require_senses(api::TextRequest& request, const MediaSenses& senses, const 
     api::UnknownFields::met(fmt::format("{}.type={}", medium.path, medium.type), "this model takes text alone");
     medium.is_left_out = any_left_out = true;
   }
-  if (any_left_out) replace_in(request);
+  if (any_left_out) write_stand_ins(request);
 }
 
 bool has_media(const api::MediaList& media) noexcept {

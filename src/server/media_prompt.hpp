@@ -28,6 +28,8 @@ struct MediaSenses {
 // Of what the model does not take, words stand for what a tool gave, and are named as ignored. Throws api::Problem 400
 // at the first other one.
 void require_senses(api::TextRequest& request, const MediaSenses& senses, const std::string& model);
+// For those that are left out, the words that stand for them, in the request's texts.
+void write_stand_ins(api::TextRequest& request);
 [[nodiscard]] bool has_media(const api::MediaList& media) noexcept;  // that are not left out
 
 // Of a prompt: tokens of text, or a medium.

@@ -10,6 +10,7 @@
 #include "answer_data.hpp"
 #include "keep_alive.hpp"
 #include "media_prompt.hpp"
+#include "media_reading.hpp"
 #include "preset.hpp"
 #include "server_impl.hpp"
 #include "stream_listener.hpp"
@@ -337,9 +338,11 @@ void Server::Impl::add_counting(const char* path, std::function<api::TextRequest
                const NamedModel model = model_named(host.fleet(), asked.model);
                add_settings(options, *model.model, model.preset, asked);
                const std::string& name = model.model->request.name;
-               if (!asked.media.empty()) require_senses(asked, senses_of(host, name), name);
                ReadPrompts read_prompts;
                read_with(request, asked.model, [&](const PromptReader& reader, const std::stop_token& stop) {
+                 if (!asked.media.empty())
+                   bring_media(asked, senses_of(host, name), name,
+                               {.rules = options.media, .most = options.limits.body, .memory = *memory, .stop = stop});
                  read_prompts = reader.read(asked, model.chat_template(), stop);
                });
                const std::size_t tokens = read_prompts.pieces.empty()

@@ -11,6 +11,7 @@
 #include "host/fleet_keys.hpp"
 #include "plan/plan.hpp"
 #include "server/heartbeat.hpp"
+#include "server/media_source_rules.hpp"
 
 namespace plimsoll::server {
 
@@ -47,6 +48,7 @@ struct ServerOptions {
   std::string template_values{};    // a JSON object of what chat templates may ask for, under presets and requests
   std::size_t cached_prompts = 32;  // for each model and key: conversations whose memory is kept for the next request
   std::filesystem::path slot_folder{};  // where /slots saves conversations by name; empty: it saves none
+  MediaSourceRules media{};
   HeartbeatRule heartbeat{};
   bool keep_alive_spaces = false;  // an answer that is no stream is kept alive as well, by white space before it
   Limits limits{};

@@ -13,6 +13,7 @@
 #include "grammar/opening_tags.hpp"
 
 #include "asked_model.hpp"
+#include "media_reading.hpp"
 #include "preset.hpp"
 #include "random_id.hpp"
 
@@ -171,7 +172,7 @@ TextJob::~TextJob() {
 void TextJob::check(const PromptReader& reader) {
   if (!reader.context().has_memory)
     throw api::bad_request(fmt::format("'{}' only encodes; it writes no text", request_.model)).at("model");
-  if (!request_.media.empty()) require_senses(request_, senses_of(server_.host, request_.model), request_.model);
+  bring_media();
   read_ = reader.read(request_, model_.chat_template(), stop_);
   require_capacity(reader);
   reader.require_tokens(request_.stop_tokens);
@@ -180,6 +181,14 @@ void TextJob::check(const PromptReader& reader) {
   (void)engine::Sampler(reader.model(), sampling_);  // throws what the engine would refuse: grammar, bias, numbers
   if (!std::exchange(is_charged_, true))
     server_.key_usage.take_prompt(owner_, usage().prompt_tokens, std::chrono::steady_clock::now());
+}
+
+void TextJob::bring_media() {
+  if (request_.media.empty()) return;
+  if (!media_memory_) media_memory_ = server_.memory.take(0);
+  server::bring_media(
+      request_, senses_of(server_.host, request_.model), request_.model,
+      {.rules = server_.options.media, .most = server_.options.limits.body, .memory = *media_memory_, .stop = stop_});
 }
 
 void TextJob::require_capacity(const PromptReader& reader) const {

@@ -58,6 +58,7 @@ class TextJob {
  private:
   void begin();
   void check(const PromptReader& reader);
+  void bring_media();
   void require_capacity(const PromptReader& reader) const;
   [[nodiscard]] std::shared_ptr<const MediaPrompt> take_apart_media(const host::Lease& lease);
   [[nodiscard]] host::AcquireOptions how_to_acquire();

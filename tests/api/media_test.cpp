@@ -124,13 +124,39 @@ TEST(MediaTest, WhatAToolSawIsAMarkWithWordsForThoseWhoDoNotSee) {
   EXPECT_TRUE(unknown.ignored().empty());
 }
 
+TEST(MediaTest, WhatLiesElsewhereHasItsAddress) {
+  const Asked asked = chat(url("HTTPS://ships.example/Rose.png"));
+  const Medium& picture = asked.request.media.all().front();
+  EXPECT_EQ(picture.address, "https://ships.example/Rose.png");
+  EXPECT_EQ(picture.facts.kind, engine::MediaFile::Kind::picture);
+  EXPECT_TRUE(picture.file.empty());
+  const Asked heard = chat(R"({"type": "audio_url", "audio_url": {"url": "file://horn.wav"}})");
+  EXPECT_EQ(heard.request.media.all().front().facts.kind, engine::MediaFile::Kind::sound);
+  const Asked message = read_message(Json::parse(R"({"max_tokens": 1, "messages": [{"role": "user", "content": [
+      {"type": "image", "source": {"type": "url", "url": "http://ships.example/a.png"}}]}]})"));
+  EXPECT_EQ(message.request.media.all().front().address, "http://ships.example/a.png");
+}
+
+TEST(MediaTest, BytesThatComeFromElsewhereAreJudgedAsOthers) {
+  Asked asked = chat(url("https://ships.example/rose.png"));
+  Medium& picture = asked.request.media.all().front();
+  expect_problem("messages[0].content[1]", "neither a picture", [&] {
+    MediaList::take_file(picture, "<html>");
+    return 0;
+  });
+  EXPECT_FALSE(picture.address.empty());
+  MediaList::take_file(picture, from_base64(kPicture).value());
+  EXPECT_TRUE(picture.address.empty());
+  EXPECT_GT(picture.facts.pixels(), 0U);
+}
+
 TEST(MediaTest, WhatIsRefusedIsNamedWithItsPlace) {
   const auto refuse = [](const std::string& text, const char* words) {
     SCOPED_TRACE(text);
     expect_problem("messages[0].content[1]", words, [&] { return chat(url(text)); });
   };
-  refuse("https://ships.example/rose.png", "nothing is fetched");
-  refuse("file:///etc/passwd", "nothing is fetched");
+  refuse("ftp://ships.example/rose.png", "begins with 'ftp://'");
+  refuse("https://ships.example/" + std::string(5000, 'x'), "more than 4096 letters");
   refuse("data:image/png,abc", "without base64");
   refuse("data:image/png;base64,a", "is not base64");
   refuse("data:image/png;base64,????", "is not base64");

@@ -2,6 +2,7 @@
 """Pictures over HTTP, with a projector of random numbers: what it says means nothing, and is what the library says.
 pictures_test.py PROGRAM [unittest arguments]; PLIMSOLL_TEST_PROJECTOR, PLIMSOLL_TEST_EARS, PLIMSOLL_TEST_PICTURE"""
 import base64
+import http.server
 import io
 import json
 import math
@@ -10,6 +11,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 import wave
 
@@ -49,6 +51,10 @@ def tone(hertz):
 
 def part(picture=SHIP):
     return {"type": "image_url", "image_url": {"url": URL + picture}}
+
+
+def at(address):
+    return {"type": "image_url", "image_url": {"url": address}}
 
 
 def words(text):
@@ -159,7 +165,8 @@ class Pictures(ServedCase):
     def test_what_is_refused_takes_no_slot(self):
         for body, place, sentence in (
                 (chat(part(BROKEN)), "messages[0].content[0]", "cannot be read"),
-                (chat(words("a"), {"type": "image_url", "image_url": {"url": "http://ships.example/a.png"}}), "messages[0].content[1]", "nothing is fetched"),
+                (chat(words("a"), at("http://127.0.0.1:1/a.png")), "messages[0].content[1]", "is not public"),
+                (chat(words("a"), at("file://a.png")), "messages[0].content[1]", "--media-path"),
                 ({**chat(part()), "model": "mate-chat"}, "messages[0].content[0]", "--mmproj")):
             with self.subTest(sentence):
                 error = self.ask("/v1/chat/completions", body, 400)["error"]
@@ -204,6 +211,102 @@ class Pictures(ServedCase):
                 self.assertEqual(server.get("/props")[1]["modalities"], {"vision": False, "audio": False})
             finally:
                 server.stop()
+
+
+class PicturesElsewhere(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        path = pathlib.Path(cls.folder.name)
+        shown = path / "shown"
+        (shown / "deep").mkdir(parents=True)
+        (path / "secret.bmp").write_bytes(BYTES)
+        (shown / "ship.bmp").write_bytes(BYTES)
+        (shown / "deep" / "tone.bmp").write_bytes(base64.b64decode(tone(440)))
+        (shown / "inside.bmp").symlink_to("ship.bmp")
+        (shown / "outside.bmp").symlink_to("../secret.bmp")
+        os.mkfifo(shown / "pipe.bmp")
+
+        class Shop(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *arguments):
+                super().__init__(*arguments, directory=shown)
+
+            def do_GET(self):
+                if self.path != "/moved":
+                    return super().do_GET()
+                self.send_response(302)
+                self.send_header("Location", "/ship.bmp")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        shop = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+        cls.addClassCleanup(shop.server_close)
+        cls.addClassCleanup(shop.shutdown)
+        threading.Thread(target=shop.serve_forever, daemon=True).start()
+        cls.shop = f"http://127.0.0.1:{shop.server_port}"
+        cls.shown = shown
+        cls.server = Serving(PROGRAM, "-m", BOSUN, "--mmproj", PROJECTOR, "-m", MATE, "-c", "2048", "--media-path", shown,
+                             "--allowed-media-domains", "127.0.0.1", *SMALL)
+        cls.addClassCleanup(cls.server.stop)
+
+    def ask(self, picture, expected=200, path="/v1/chat/completions", **more):
+        status, answer = self.server.post(path, {**chat(words("See."), picture), **more})
+        self.assertEqual(status, expected, answer)
+        return answer
+
+    def test_it_is_the_picture_that_lies_there(self):
+        sent = self.ask(part())["choices"][0]["message"]["content"]
+        for address in (f"{self.shop}/ship.bmp", f"{self.shop}/moved", "file://ship.bmp", "FILE://inside.bmp", f"file://{self.shown}/ship.bmp"):
+            with self.subTest(address):
+                self.assertEqual(self.ask(at(address))["choices"][0]["message"]["content"], sent)
+        seen = {"type": "image", "source": {"type": "url", "url": f"{self.shop}/ship.bmp"}}
+        self.assertGreater(self.ask(seen, path="/v1/messages")["usage"]["input_tokens"], VECTORS)
+        counted = self.ask(at("file://ship.bmp"), path="/v1/chat/completions/input_tokens")["input_tokens"]
+        self.assertEqual(counted, self.ask(part(), path="/v1/chat/completions/input_tokens")["input_tokens"])
+        self.assertIn("<__media__>", self.ask(at("http://not.read/a.png"), path="/apply-template")["prompt"])
+
+    def test_what_cannot_be_read_is_said_with_its_place(self):
+        for address, sentence in (
+                (f"{self.shop}/none.bmp", "status 404"), ("http://127.0.0.1:1/a", "cannot be read"), ("http://localhost:1/a", "none of the hosts"),
+                ("file://none.bmp", "No such file"), ("file://../secret.bmp", "outside"), ("file://outside.bmp", "outside"),
+                (f"file://{self.shown.parent}/secret.bmp", "outside"), ("file:///etc/passwd", "outside"), ("file://pipe.bmp", "is no file"),
+                ("file://deep", "is no file"), ("file://deep/tone.bmp", "does not hear"), ("file://", "cannot be read"),
+                (f"{self.shop}/", "neither a picture nor a sound")):
+            with self.subTest(address):
+                error = self.ask(at(address), 400)["error"]
+                self.assertIn(sentence, error["message"])
+                self.assertEqual(error["param"], "messages[0].content[1]")
+
+    def test_words_stand_for_what_a_tool_saw_where_it_is_not_there_any_more(self):
+        call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
+        messages = [{"role": "user", "content": "Look."}, {"role": "assistant", "content": None, "tool_calls": [call]},
+                    {"role": "tool", "tool_call_id": "c", "content": [at(f"{self.shop}/none.bmp")]}]
+        status, headers, answer = self.server.request("POST", "/v1/chat/completions", {"model": "bosun-log", "messages": messages, "max_tokens": 2})
+        self.assertEqual(status, 200, answer)
+        self.assertIn("messages[].content[]", headers["x-plimsoll-ignored"])
+
+    def test_a_model_that_does_not_see_fetches_nothing(self):
+        error = self.ask(at(f"{self.shop}/ship.bmp"), 400, model="mate-chat")["error"]
+        self.assertIn("--mmproj", error["message"])
+
+    def test_flags_that_mean_nothing_are_refused(self):
+        for flags, sentence in ((["--media-path", "/nowhere/at/all"], "is no folder"), (["--allowed-media-domains", "https://a"], "no host's name"),
+                                (["--allowed-media-domains", "a,none"], "no host's name")):
+            ended = subprocess.run([PROGRAM, "serve", "-m", BOSUN, *flags], capture_output=True, text=True, check=False)
+            self.assertEqual(ended.returncode, 2, ended.stderr)
+            self.assertIn(sentence, ended.stderr)
+
+    def test_nothing_is_fetched_where_that_is_wanted(self):
+        server = Serving(PROGRAM, "-m", BOSUN, "--mmproj", PROJECTOR, "-c", "512", "--allowed-media-domains", "none", *SMALL)
+        try:
+            status, answer = server.post("/v1/chat/completions", chat(at(f"{self.shop}/ship.bmp")))
+            self.assertEqual(status, 400, answer)
+            self.assertIn("nothing is fetched", answer["error"]["message"])
+        finally:
+            server.stop()
 
 
 class Sounds(ServedCase):

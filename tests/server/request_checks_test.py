@@ -34,7 +34,7 @@ REFUSED = [
     (CHAT, {"messages": [{"role": "captain", "content": "x"}]}, "role"),
     (CHAT, {"messages": QUESTION, "max_tokens": -5}, "'max_tokens' must be"),
     (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]}, "without base64"),
-    (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a/b.png"}}]}]}, "nothing is fetched"),
+    (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a/b.png"}}]}]}, "--mmproj"),
     (CHAT, {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": PICTURE}}]}]}, "--mmproj"),
     ("/completion", {"prompt": {"prompt_string": "<__media__>", "multimodal_data": [PICTURE]}}, "--mmproj"),
     (CHAT, {"messages": [{"role": "user", "content": "ship " * 9000}]}, "maximum context length is 8192 tokens (a sequence of 'mate-chat' holds them)"),
