@@ -19,8 +19,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kMostSteps = 5;
-constexpr long kFound = 200;
+constexpr int kMostHops = 5;
+constexpr long kOk = 200;
 
 [[noreturn]] void fail(ErrorCode code, const std::string& url, const std::string& why) {
   throw Error(code, fmt::format("'{}' {}", url, why));
@@ -93,7 +93,7 @@ class Fetch {
       Download download;
       const std::string next = ask(url, download);
       if (next.empty()) return std::move(download.bytes);
-      if (redirects == kMostSteps) fail(ErrorCode::io, url, "cannot be read: it leads on and on");
+      if (redirects == kMostHops) fail(ErrorCode::io, url, "cannot be read: it leads on and on");
       if (url.starts_with("https:") && !next.starts_with("https:"))
         fail(ErrorCode::usage, url, "leads from https to something else");
       url = next;
@@ -152,7 +152,7 @@ class Fetch {
     if (next != nullptr) return next;
     long status = 0;
     (void)curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
-    if (status == kFound) return {};
+    if (status == kOk) return {};
     fail(ErrorCode::io, url, fmt::format("cannot be read: its server answers with status {}", status));
   }
 

@@ -88,6 +88,7 @@ class Instance {
   void seal();
 
   [[nodiscard]] State state() const noexcept { return state_; }
+  [[nodiscard]] memory::Ledger& ledger() noexcept { return accounting_.ledger(); }
   [[nodiscard]] const std::string& name() const noexcept { return plan_.name; }
   [[nodiscard]] const plan::ModelPlan& plan() const noexcept { return plan_; }
   [[nodiscard]] const std::shared_ptr<engine::Model>& model() const noexcept { return model_; }

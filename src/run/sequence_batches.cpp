@@ -231,6 +231,7 @@ bool SequenceSchedule::decode_batch() noexcept {
       return sequence->continuation != nullptr && sequence->waiting() > 0 && !sequence->made_way;
     };
     if (std::ranges::none_of(sequences_, is_due)) return false;
+    gather_those_at_work();
     const DecodeStatus status = infer(stop_of_batch());
     const bool was_alone = std::exchange(alone_, false);
     if (status == DecodeStatus::no_kv_slot) make_way(was_alone);

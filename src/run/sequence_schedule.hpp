@@ -135,6 +135,12 @@ class SequenceSchedule final : public DecodeLoop::Source {
 
   [[nodiscard]] std::vector<std::shared_ptr<Sequence>> with_continuation() const;
   [[nodiscard]] bool has_window() const;
+  // See sequence_places.hpp; on the loop's thread.
+  [[nodiscard]] bool computes_in_parts() const;
+  [[nodiscard]] std::vector<bool> places_at_work() const;
+  void gather_those_at_work() noexcept;
+  [[nodiscard]] Sequence* sequence_of(engine::SequenceId number) const;  // null: nobody has it
+  void exchange_places(engine::SequenceId at_work, engine::SequenceId other);
   [[nodiscard]] bool takes_equal_parts() const;  // of the sequences of a batch
   [[nodiscard]] std::size_t largest_batch(const std::stop_token& stop) const;
   [[nodiscard]] engine::DecodeStatus decode(std::vector<Share>& shares, const std::stop_token& stop);
@@ -158,6 +164,10 @@ class SequenceSchedule final : public DecodeLoop::Source {
     std::size_t batches = 0;
     std::size_t tokens = 0;
   } turn_;
+  struct Places {  // by number, of those at work
+    std::vector<bool> at_work{};
+    std::size_t batches = 0;  // decoded since it is so
+  } places_;
   std::atomic<std::size_t> cells_used_ = 0;
 };
 
