@@ -10,7 +10,7 @@ LAYER = {
     "place": 0.5,                      # which model goes to which machine: values
     "memory": 1, "engine": 1, "grammar": 1,  # things
     "quantize": 1.5, "options": 1.5,   # stand on the engine: quantizing; what users call its parameters
-    "remote": 1.5,                     # headers of models on other machines, as the engine reads them
+    "remote": 1.5,                     # files on other machines; headers of models as the engine reads them
     "tracker": 2, "dry_run": 2.3, "plan": 2.5,  # means: a dry run stands on what the tracker sees, a plan on dry runs
     "run": 3, "worker": 3.2, "host": 3.5,  # work: a run in a process of its own; a host has many
     "api": 4, "monitor": 4,            # views

@@ -116,7 +116,9 @@ void SequenceSchedule::gather_those_at_work() noexcept try {
   std::vector<bool> places = places_at_work();
   if (places != places_.at_work) places_ = {.at_work = std::move(places)};
   if (places_.batches > kPatience || ++places_.batches <= kPatience) return;
-  if (instance_.context().has_pending_moves()) return void(places_.batches = 0);
+  // Neither can be saved; both are over soon.
+  const bool any_vectors_wait = std::ranges::any_of(sequences_, [](const auto& one) { return !one->blocks.empty(); });
+  if (instance_.context().has_pending_moves() || any_vectors_wait) return void(places_.batches = 0);
   const auto exchange = better_places(places_.at_work);
   if (exchange) exchange_places(exchange->at_work, exchange->other);
 } catch (const std::exception& error) {

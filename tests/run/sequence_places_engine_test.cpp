@@ -10,6 +10,8 @@
 #include "conversation_model.hpp"
 #include "decoding.hpp"
 #include "small_models.hpp"
+#include "temporary_folder.hpp"
+#include "tiny_projector.hpp"
 
 namespace plimsoll::run {
 namespace {
@@ -95,6 +97,61 @@ TEST_P(SequencePlacesEngineTest, AFreeNumberIsTakenAndTheOldOneIsFree) {
   expect_as_fresh(first);
   expect_as_fresh(last);
   for (Conversation& conversation : all) expect_as_fresh(conversation);
+}
+
+TEST(SequencePlacesMediaTest, AConversationWithAPictureIsMovedAndSaysWhatItSaysAlone) {
+  const test::TemporaryFolder folder;
+  MemoryAccounting accounting;
+  plan::Request request{.name = "tiny", .dry_run = {}};
+  request.dry_run.model.path = folder.write("model.gguf", test::tiny_qwen2vl().bytes());
+  request.dry_run.model.devices = {"none"};
+  request.dry_run.projector.path =
+      folder.write("projector.gguf", test::tiny_projector(test::ProjectorKind::any_size).bytes());
+  request.dry_run.projector.n_threads = 1;
+  request.dry_run.projector.image_max_tokens = 256;
+  request.dry_run.context.n_ctx = 5120;
+  request.dry_run.context.n_batch = 16;
+  request.dry_run.context.n_ubatch = 16;
+  request.dry_run.context.n_seq_max = 5;
+  request.dry_run.context.n_threads = 1;
+  request.dry_run.context.flash_attn = engine::FlashAttention::off;
+  const auto instance = test::ready(accounting, request);
+  BatchedExecutor executor(*instance);
+  GenerationParams params{.predict = 12, .sampling = {.temperature = 0}};
+  params.ignore_end_of_generation = true;
+  const auto shown = [&](Conversation& conversation) {
+    const std::string& marker = instance->projector().facts().marker;
+    const engine::Media picture = engine::Media::from_pixels(224, 224, test::random_pixels(224, 224, 1));
+    conversation.prompt("one " + marker + " two", std::span(&picture, 1));
+  };
+  std::vector<Conversation> all;
+  for (int i = 0; i < 5; ++i) all.push_back(executor.create());
+  shown(all[2]);
+  ASSERT_GT(std::ranges::count(all[2].tokens(), engine::kNoToken), 48);  // several batches
+  Generation alone(all[2], params);
+  (void)stream(alone);
+  all[2].clear();
+
+  std::latch begun(2);
+  std::vector<std::jthread> others;
+  for (int which : {0, 1}) {
+    others.emplace_back([&, which] {
+      GenerationParams longer{.prompt = some_tokens(5, which), .predict = 200, .sampling = {.temperature = 0}};
+      longer.ignore_end_of_generation = true;
+      Generation generation(all[static_cast<std::size_t>(which)], longer);
+      (void)generation.next();
+      begun.count_down();
+      while (generation.next()) {
+      }
+    });
+  }
+  begun.wait();
+  shown(all[4]);
+  Generation beside(all[4], params);
+  (void)stream(beside);
+  others.clear();
+  EXPECT_EQ(beside.tokens(), alone.tokens());
+  EXPECT_EQ(all[4].id(), 2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SequencePlacesEngineTest,
